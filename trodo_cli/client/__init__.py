@@ -1,0 +1,23 @@
+"""The one API that CLI, TUI and server use, whatever the target is."""
+
+from pathlib import Path
+
+from trodo_cli.client.base import Client
+from trodo_cli.errors import InvalidInput
+
+
+def connect(target: str, *, api_key: str | None = None, owner: str = "local", create: bool = True) -> Client:
+    """Open a target: a path of a SQLite file or `memory:`.
+
+    With `create=False` a missing file is `NotFound`. Raises `InvalidInput` for a target of another kind,
+    `Unavailable` when it cannot be used.
+    """
+    if target.startswith(("http://", "https://", "postgresql://", "postgres://")):
+        raise InvalidInput(
+            f"this version cannot open {target.split('://')[0]} targets", "name a SQLite file with --target"
+        )
+    from trodo_cli.client.local import LocalClient
+    from trodo_cli.stores.sqlite import SqliteStore
+
+    path = None if target == "memory:" else Path(target).expanduser()
+    return LocalClient(SqliteStore(path, create=create), owner)

@@ -1,0 +1,74 @@
+"""The hub: the one way into a store, and the way to follow a run as it goes on.
+
+It keeps no history: who follows reads from the store what came after a number, and waits until
+something was committed, by this process (woken) or by another one (noticed by polling).
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+
+from trodo_cli.errors import NotFound
+from trodo_cli.model import ids
+from trodo_cli.model.event import CancelRequested, Event, TraceDone
+from trodo_cli.model.run import Cancel, Run
+from trodo_cli.stores.base import Appended, Store
+
+POLL_SECONDS = 0.05
+"""How often a follower looks for commits of other processes."""
+
+PAGE_EVENTS = 1_000
+"""How many events one read takes at most."""
+
+
+class Hub:
+    """One store and those who follow it."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._changed = threading.Condition()
+
+    def publish(self, owner: str, events: Sequence[Event], *, alive: bool = True) -> Appended:
+        """Store a batch and wake the followers. `alive`: the producer is at work now."""
+        appended = self.store.append(owner, events, ids.now_ns(), alive=alive)
+        with self._changed:
+            self._changed.notify_all()
+        return appended
+
+    def cancel(self, owner: str, run_id: str, cancel: Cancel) -> None:
+        """Store the request for the run and every open run below it."""
+        self.publish(owner, [CancelRequested(run_id=run_id, cancel=cancel)], alive=False)
+
+    def heartbeat(self, owner: str, run_ids: Sequence[str]) -> dict[str, Cancel]:
+        """Note that these runs are alive; answers what they are asked to stop."""
+        return self.store.heartbeat(owner, run_ids, ids.now_ns())
+
+    def follow(self, owner: str, run_id: str, after: int = 0, *, payload: bool = True) -> Iterator[Event]:
+        """The run's events above `after`, what happened first and then what happens, ended by `TraceDone`.
+
+        Ends when the run has ended, or is lost, and everything is told. Raises `NotFound`.
+        """
+        while True:
+            mark = self.store.change_mark()
+            run = self._run(owner, run_id)
+            while events := self.store.events_after(
+                owner, run_id, after, PAGE_EVENTS, ids.now_ns(), payload=payload
+            ):
+                yield from events
+                after = events[-1].seq
+            if after >= run.last_seq and (run.is_terminal or run.status == "lost"):
+                yield TraceDone(run_id=run_id, run=run)
+                return
+            self.wait(mark)
+
+    def wait(self, mark: object, seconds: float = 1.0) -> None:
+        """Return once something was committed after `mark` was taken, or after `seconds`."""
+        deadline = ids.monotonic_ns() + int(seconds * 1e9)
+        while self.store.change_mark() == mark and ids.monotonic_ns() < deadline:
+            with self._changed:
+                self._changed.wait(POLL_SECONDS)
+
+    def _run(self, owner: str, run_id: str) -> Run:
+        run = self.store.run(owner, run_id, ids.now_ns())
+        if run is None:
+            raise NotFound(f"no run {run_id}", "`trodo runs list` shows the runs there are")
+        return run

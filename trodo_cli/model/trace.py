@@ -1,0 +1,122 @@
+"""The span tree of one run, folded from events in any order."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from trodo_cli.model.event import CancelRequested, Event, RunEnd, RunStart, SpanEnd, SpanStart, SpanUpdate
+from trodo_cli.model.ids import root_span_id
+from trodo_cli.model.run import Cancel, Run, Totals, first_end, folded_run, newer_start, root_span
+from trodo_cli.model.span import Span, newer_span
+
+
+class Trace:
+    """One run with its spans; `apply` takes events, `from_rows` what a store holds."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        self.children: list[Run] = []
+        """Runs that were started below this one; each is a trace of its own."""
+        self._spans: dict[str, Span] = {}
+        self._start: Run | None = None
+        self._end: Run | None = None
+        self._cancel: Cancel | None = None
+
+    @classmethod
+    def from_rows(cls, run: Run, spans: Iterable[Span], children: Iterable[Run] = ()) -> "Trace":
+        """A trace as a store holds it."""
+        trace = cls(run.id)
+        trace._spans = {span.id: span for span in spans}
+        trace._start, trace._cancel = run, run.cancel
+        trace._end = run if run.is_terminal else None
+        trace.children = list(children)
+        return trace
+
+    def apply(self, event: Event) -> None:
+        """Take one event in; repeated and late ones change nothing that they should not."""
+        match event:
+            case SpanStart() | SpanUpdate() | SpanEnd():
+                known = self._spans.get(event.span.id)
+                self._spans[event.span.id] = newer_span(known, event.span) if known else event.span
+            case RunStart():
+                self._start = newer_start(self._start, event.run)
+            case RunEnd():
+                self._end = first_end(self._end, event.run)
+            case CancelRequested():
+                self._cancel = event.cancel
+
+    @property
+    def summary(self) -> Run:
+        """The run itself, with totals over the spans at hand."""
+        totals = Totals()
+        for span in self._spans.values():
+            totals.add(span)
+        run = folded_run(self.run_id, self._start, self._end)
+        return msgspec.structs.replace(run, totals=totals, cancel=self._cancel)
+
+    @property
+    def spans(self) -> list[Span]:
+        """All spans in order of their starts; the first is the run itself."""
+        return [root_span(self.summary), *sorted(self._spans.values(), key=_by_start)]
+
+    def tree(self) -> "Tree":
+        """Who is below whom, as the spans stand now."""
+        return Tree(self.run_id, self._spans)
+
+
+class Tree:
+    """The spans of a run by parent. Every span is in it exactly once.
+
+    A parent that is not known hangs its spans below the run (`orphans` holds their ids); a circle of
+    parents is cut at its smallest id (`cut`), which hangs below the run too.
+    """
+
+    def __init__(self, run_id: str, spans: dict[str, Span]) -> None:
+        self.spans = spans
+        self.orphans: set[str] = set()
+        self.cut = _circle_heads(spans)
+        self._below: dict[str | None, list[Span]] = {}
+        root = root_span_id(run_id)
+        for span in sorted(spans.values(), key=_by_start):
+            self._below.setdefault(self._parent(span, root), []).append(span)
+
+    def below(self, span_id: str | None) -> list[Span]:
+        """The direct children of a span, in order of their starts; of the run itself for None."""
+        return self._below.get(span_id, [])
+
+    def path(self, span_id: str) -> list[Span]:
+        """From the topmost span down to this one."""
+        found: list[Span] = []
+        at: str | None = span_id
+        while at is not None and (span := self.spans.get(at)) is not None:
+            found.append(span)
+            at = None if at in self.cut else span.parent_id
+        return found[::-1]
+
+    def _parent(self, span: Span, root: str) -> str | None:
+        if span.parent_id is None or span.parent_id == root or span.id in self.cut:
+            return None
+        if span.parent_id in self.spans:
+            return span.parent_id
+        self.orphans.add(span.id)
+        return None
+
+
+def _by_start(span: Span) -> tuple[int, str]:
+    return (span.started_ns, span.id)
+
+
+def _circle_heads(spans: dict[str, Span]) -> set[str]:
+    """The smallest id of every circle of parents."""
+    heads: set[str] = set()
+    settled: set[str] = set()
+    for start in spans:
+        path: dict[str, int] = {}
+        at: str | None = start
+        while at in spans and at not in settled and at not in path:
+            path[at] = len(path)
+            at = spans[at].parent_id
+        if at in path:
+            heads.add(min(list(path)[path[at] :]))
+        settled.update(path)
+    return heads

@@ -1,0 +1,47 @@
+"""What a list of runs is asked for, in a form every store can compile."""
+
+import base64
+
+import msgspec
+
+from trodo_cli.errors import InvalidInput
+
+
+class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runs; every field that is set must fit."""
+
+    agent: str | None = None
+    status: str | None = None
+    """A run status; `running` leaves out the lost ones."""
+    started_after_ns: int | None = None
+    started_before_ns: int | None = None
+    model: str | None = None
+    """A model that one of the run's spans used."""
+    tool: str | None = None
+    min_cost: float | None = None
+    """USD."""
+    min_duration_ns: int | None = None
+    user: str | None = None
+    session: str | None = None
+    tags: tuple[str, ...] = ()
+    parent_id: str | None = None
+    roots_only: bool = True
+
+
+class Cursor(msgspec.Struct, frozen=True, array_like=True):
+    """Where a page ended: the next one begins strictly below this pair."""
+
+    started_ns: int
+    id: str
+
+    def text(self) -> str:
+        """The opaque form that a page hands out."""
+        return base64.urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
+
+
+def read_cursor(text: str) -> Cursor:
+    """The cursor behind its opaque form. Raises `InvalidInput` for anything else."""
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(text + "=="), type=Cursor)
+    except (ValueError, msgspec.MsgspecError):
+        raise InvalidInput(f"not a cursor: {text!r}", "use the cursor that a page gave, unchanged") from None

@@ -1,0 +1,1 @@
+"""Runs inside the user's process. Nothing in here may hurt its host."""

@@ -1,0 +1,88 @@
+"""What every store can do, and the rows they share. One contract test-suite runs against each."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from trodo_cli.model.event import Event
+from trodo_cli.model.run import Cancel, Run
+from trodo_cli.model.span import Span
+from trodo_cli.query.plan import Cursor, RunFilter
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of a list; `cursor` fetches the next, None on the last."""
+
+    rows: list[Run]
+    cursor: str | None = None
+
+
+@dataclass(frozen=True)
+class Appended:
+    """What became of a batch: events that changed something, and events that were known already."""
+
+    stored: int
+    known: int
+
+
+class Store(Protocol):
+    """Keeps the runs of many owners. An owner sees nothing of another's: a foreign id is a missing one."""
+
+    def append(self, owner: str, events: Sequence[Event], now_ns: int, *, alive: bool) -> Appended:
+        """Store a batch in one transaction and number its changes. Only `live.Hub` calls it.
+
+        `alive` says that the producer is at work now, which counts as a sign of life of its runs.
+        Raises `StorageFull` or `Unavailable`; then nothing of the batch is stored.
+        """
+
+    def heartbeat(self, owner: str, run_ids: Sequence[str], now_ns: int) -> dict[str, Cancel]:
+        """Note a sign of life of these runs; answers the cancel requests among them, now delivered."""
+
+    def list_runs(
+        self, owner: str, wanted: RunFilter, limit: int, after: Cursor | None, now_ns: int
+    ) -> Page:
+        """Runs, newest first, without payloads."""
+
+    def run(self, owner: str, run_id: str, now_ns: int) -> Run | None:
+        """One run with its payload, or None."""
+
+    def find_runs(self, owner: str, fragment: str, limit: int) -> list[str]:
+        """Ids of runs that begin or end with the text, newest first; an exact id alone when it fits."""
+
+    def spans(self, owner: str, run_id: str, *, payload: bool) -> list[Span]:
+        """The spans of a run in the order they were first stored."""
+
+    def span(self, owner: str, run_id: str, span_id: str) -> Span | None:
+        """One span with its payload, or None."""
+
+    def events_after(
+        self, owner: str, run_id: str, seq: int, limit: int, now_ns: int, *, payload: bool
+    ) -> list[Event]:
+        """The events with the next `limit` numbers above `seq`, in order."""
+
+    def delete_run(self, owner: str, run_id: str) -> bool:
+        """Remove a run and its spans; False when there is none."""
+
+    def record_drops(self, owner: str, counts: dict[str, int], now_ns: int) -> None:
+        """Add to the count of what producers had to drop, by reason."""
+
+    def drops(self, owner: str) -> dict[str, int]:
+        """What producers had to drop so far, by reason."""
+
+    def sweep(self, before_ns: int) -> int:
+        """Remove spans of runs that nobody announced and that came before this time; how many runs."""
+
+    def change_mark(self) -> object:
+        """A value that differs after any process committed a change; cheap enough to poll."""
+
+    def close(self) -> None:
+        """Give back files and connections. The store is not used afterwards."""
+
+
+def batches(events: Iterable[Event]) -> dict[str, list[Event]]:
+    """The events by run, in the order they came."""
+    found: dict[str, list[Event]] = {}
+    for event in events:
+        found.setdefault(event.run_id, []).append(event)
+    return found

@@ -1,0 +1,147 @@
+"""One run's rows while a batch is folded in, and the rule that numbers each change.
+
+Pure: a store loads the rows, the ledger changes them, the store saves what is marked. The numbers
+on the rows are the event log: a span row holds the number of its first and of its latest change, and
+a number that a later change of the same row replaced is kept aside, so every number from 1 to
+`last_seq` can always be answered.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from trodo_cli.model.event import CancelRequested, Event, RunEnd, RunStart, SpanEnd, SpanStart, SpanUpdate
+from trodo_cli.model.payload import NO_PAYLOAD
+from trodo_cli.model.run import Cancel, Run, Totals, first_end, folded_run, newer_start, produced_run
+from trodo_cli.model.span import Span, newer_span, span_rank
+
+import msgspec
+
+
+@dataclass(slots=True)
+class SpanRow:
+    """A span as stored: `first_seq` names the row inside its run."""
+
+    span: Span
+    first_seq: int
+    changed_seq: int
+
+
+@dataclass(slots=True)
+class RunRow:
+    """A run as stored: both registers, its numbers and what the store itself knows."""
+
+    key: int
+    id: str
+    received_ns: int
+    start: Run | None = None
+    end: Run | None = None
+    cancel: Cancel | None = None
+    totals: Totals = field(default_factory=Totals)
+    last_seq: int = 0
+    start_seq: int | None = None
+    end_seq: int | None = None
+    cancel_seq: int | None = None
+    heartbeat_ns: int | None = None
+
+    @property
+    def view(self) -> Run:
+        """The run a reader sees."""
+        run = folded_run(self.id, self.start, self.end)
+        return msgspec.structs.replace(
+            run, totals=self.totals, cancel=self.cancel, heartbeat_ns=self.heartbeat_ns, last_seq=self.last_seq
+        )
+
+    @property
+    def is_announced(self) -> bool:
+        """Whether anyone may see it: somebody said when it began."""
+        return bool((self.start and self.start.started_ns) or (self.end and self.end.started_ns))
+
+
+class Ledger:
+    """Takes the events of one run; afterwards `changed`, `replaced` and `row` say what to save."""
+
+    def __init__(
+        self, row: RunRow, known: dict[str, SpanRow], load_payload: Callable[[int], msgspec.Raw]
+    ) -> None:
+        self.row = row
+        self.changed: dict[str, SpanRow] = {}
+        """Span rows to write, by span id."""
+        self.replaced: list[tuple[int, int]] = []
+        """Numbers that a later change took over: the number, and `first_seq` of its span or 0 for the run."""
+        self._known = known
+        self._load_payload = load_payload
+
+    def take(self, event: Event) -> bool:
+        """Fold one event in; False when it changes nothing."""
+        match event:
+            case SpanStart() | SpanUpdate() | SpanEnd():
+                return self._take_span(event.span)
+            case RunStart():
+                return self._take_start(produced_run(event.run))
+            case RunEnd():
+                return self._take_end(produced_run(event.run))
+            case CancelRequested():
+                return self._take_cancel(event.cancel)
+            case _:
+                return False
+
+    def _take_span(self, span: Span) -> bool:
+        row = self._known.get(span.id)
+        if row is None:
+            seq = self._next_seq()
+            row = self._known[span.id] = SpanRow(span, seq, seq)
+        else:
+            if newer_span(self._comparable(row, span), span) is not span:
+                return False
+            self.row.totals.add(row.span, -1)
+            if row.changed_seq > row.first_seq:
+                self.replaced.append((row.changed_seq, row.first_seq))
+            row.span, row.changed_seq = span, self._next_seq()
+        self.row.totals.add(span)
+        self.changed[span.id] = row
+        return True
+
+    def _comparable(self, row: SpanRow, span: Span) -> Span:
+        """The stored version, with its payload where only the whole text can decide."""
+        if span_rank(row.span) != span_rank(span) or span.id in self.changed:
+            return row.span
+        return msgspec.structs.replace(row.span, payload=self._load_payload(row.first_seq))
+
+    def _take_start(self, run: Run) -> bool:
+        start = newer_start(self.row.start, run)
+        if start == self.row.start:
+            return False
+        self.row.start, self.row.start_seq = start, self._renumbered(self.row.start_seq)
+        return True
+
+    def _take_end(self, run: Run) -> bool:
+        end = first_end(self.row.end, run)
+        if end == self.row.end:
+            return False
+        self.row.end, self.row.end_seq = end, self._renumbered(self.row.end_seq)
+        return True
+
+    def _take_cancel(self, cancel: Cancel) -> bool:
+        known = self.row.cancel
+        if known is not None and _cancel_order(known) <= _cancel_order(cancel):
+            return False
+        self.row.cancel, self.row.cancel_seq = cancel, self._renumbered(self.row.cancel_seq)
+        return True
+
+    def _renumbered(self, seq: int | None) -> int:
+        if seq is not None:
+            self.replaced.append((seq, 0))
+        return self._next_seq()
+
+    def _next_seq(self) -> int:
+        self.row.last_seq += 1
+        return self.row.last_seq
+
+
+def _cancel_order(cancel: Cancel) -> tuple[int, str, str]:
+    return (cancel.requested_ns, cancel.by or "", cancel.reason or "")
+
+
+def stored_payload(data: bytes | None) -> msgspec.Raw:
+    """A payload as a store keeps it; none for a missing row."""
+    return msgspec.Raw(data) if data else NO_PAYLOAD

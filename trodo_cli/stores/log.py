@@ -1,0 +1,64 @@
+"""Rows back into the events they hold the numbers of."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from trodo_cli.model.event import CancelRequested, Event, RunEnd, RunStart, SpanEnd, SpanStart, SpanUpdate
+from trodo_cli.model.run import Run
+from trodo_cli.model.span import Span, opened_span
+from trodo_cli.stores.ledger import RunRow, SpanRow
+
+
+def events_between(
+    run: Run,
+    row: RunRow,
+    opened: Iterable[SpanRow],
+    changed: Iterable[SpanRow],
+    replaced: Iterable[tuple[int, Span | None]],
+    seq: int,
+    last: int,
+) -> list[Event]:
+    """The events numbered above `seq` up to `last`, in order.
+
+    `opened` and `changed` are the span rows whose first or latest change falls into that range;
+    `replaced` the numbers in it that a later change took over, which say what stands now.
+    """
+    found: list[Event] = [_first(run.id, span_row) for span_row in opened]
+    found += [_latest(run.id, span_row.span, span_row.changed_seq) for span_row in changed]
+    for number, span in replaced:
+        if span is None:
+            found.append(RunStart(run_id=run.id, seq=number, run=_announced(run, row)))
+        else:
+            span = span if span.is_open else opened_span(span)
+            found.append(SpanUpdate(run_id=run.id, seq=number, span=span))
+    found += [event for event in _run_events(run, row) if seq < event.seq <= last]
+    return sorted(found, key=lambda event: event.seq)
+
+
+def _announced(run: Run, row: RunRow) -> Run:
+    """The run as it stood while it was going on."""
+    return msgspec.structs.replace(row.start or Run(id=run.id), owner=run.owner)
+
+
+def _first(run_id: str, row: SpanRow) -> Event:
+    if row.changed_seq == row.first_seq and not row.span.is_open:
+        return SpanEnd(run_id=run_id, seq=row.first_seq, span=row.span)
+    span = row.span if row.span.is_open else opened_span(row.span)
+    return SpanStart(run_id=run_id, seq=row.first_seq, span=span)
+
+
+def _latest(run_id: str, span: Span, seq: int) -> Event:
+    kind = SpanUpdate if span.is_open else SpanEnd
+    return kind(run_id=run_id, seq=seq, span=span)
+
+
+def _run_events(run: Run, row: RunRow) -> list[Event]:
+    found: list[Event] = []
+    if row.start_seq is not None:
+        found.append(RunStart(run_id=run.id, seq=row.start_seq, run=_announced(run, row)))
+    if row.cancel_seq is not None and row.cancel is not None:
+        found.append(CancelRequested(run_id=run.id, seq=row.cancel_seq, cancel=row.cancel))
+    if row.end_seq is not None:
+        found.append(RunEnd(run_id=run.id, seq=row.end_seq, run=run))
+    return found

@@ -1,0 +1,1 @@
+"""Formats to events and back: pure functions, reader and writer side by side."""

@@ -1,3 +1,85 @@
-"""trodo: the terminal for AI-agent runs."""
+"""trodo: the terminal for AI-agent runs.
+
+The public names are found when they are first used, so `import trodo_cli` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    **dict.fromkeys(
+        (
+            "init",
+            "wrap_agent",
+            "span",
+            "join_run",
+            "start_run",
+            "end_run",
+            "track_llm_call",
+            "current_run_id",
+            "current_span_id",
+            "check_cancelled",
+            "flush",
+            "shutdown",
+        ),
+        "trodo_cli.sdk.tracing",
+    ),
+    **dict.fromkeys(("agent", "tool", "llm", "retrieval", "trace"), "trodo_cli.sdk.wrappers"),
+    "RunHandle": "trodo_cli.sdk.run",
+    "SpanHandle": "trodo_cli.sdk.span",
+    "RunCancelled": "trodo_cli.errors",
+    "TrodoError": "trodo_cli.errors",
+}
+
+__all__ = ["__version__", "connect", *_HOMES]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from trodo_cli.client.base import Client
+    from trodo_cli.errors import RunCancelled, TrodoError
+    from trodo_cli.sdk.run import RunHandle
+    from trodo_cli.sdk.span import SpanHandle
+    from trodo_cli.sdk.tracing import (
+        check_cancelled,
+        current_run_id,
+        current_span_id,
+        end_run,
+        flush,
+        init,
+        join_run,
+        shutdown,
+        span,
+        start_run,
+        track_llm_call,
+        wrap_agent,
+    )
+    from trodo_cli.sdk.wrappers import agent, llm, retrieval, tool, trace
+
+
+def connect(target: str | None = None, *, api_key: str | None = None) -> "Client":
+    """Open where runs are kept: a path, `memory:` or a URL; by default what `TRODO_TARGET` or the default says.
+
+    Gives `.runs` and `.traces`. Raises `TrodoError` when the target cannot be used.
+    """
+    from trodo_cli import config
+    from trodo_cli.client import connect as opened
+
+    return opened(config.target(target).place, api_key=api_key or config.api_key())
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if home.startswith("trodo_cli.sdk"):
+        from trodo_cli.sdk.recorder import use_sinks
+
+        use_sinks(connect)
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -35,6 +35,9 @@ class LocalClient:
     def heartbeat(self, run_ids: Sequence[str]) -> dict[str, Cancel]:
         return self.hub.heartbeat(self.owner, run_ids)
 
+    def asked_to_stop(self, run_ids: Sequence[str]) -> list[str]:
+        return self.hub.store.asked_to_stop(self.owner, run_ids)
+
     def record_drops(self, counts: dict[str, int]) -> None:
         self.hub.store.record_drops(self.owner, counts, ids.now_ns())
 

@@ -39,6 +39,9 @@ class Store(Protocol):
     def heartbeat(self, owner: str, run_ids: Sequence[str], now_ns: int) -> dict[str, Cancel]:
         """Note a sign of life of these runs; answers the cancel requests among them, now delivered."""
 
+    def asked_to_stop(self, owner: str, run_ids: Sequence[str]) -> list[str]:
+        """Which of these runs have a cancel request that was not delivered yet; only reads."""
+
     def list_runs(
         self, owner: str, wanted: RunFilter, limit: int, after: Cursor | None, now_ns: int
     ) -> Page:

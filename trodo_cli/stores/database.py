@@ -86,7 +86,9 @@ class Database:
             return self._reader().execute("PRAGMA data_version").get
 
     def close(self) -> None:
-        """Close every connection; the last one folds the write-ahead log into the file."""
+        """Close every connection of a file; an in-memory database lives as long as its object."""
+        if self.path is None:
+            return
         with self._lock:
             for connection in list(self._open):
                 connection.close()

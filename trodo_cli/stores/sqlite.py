@@ -58,14 +58,15 @@ class SqliteStore:
         return self._database.write(work)
 
     def heartbeat(self, owner: str, run_ids: Sequence[str], now_ns: int) -> dict[str, Cancel]:
-        ids = msgspec.json.encode(run_ids).decode()
-
         def work(connection: apsw.Connection) -> dict[str, Cancel]:
             connection.execute(
                 "UPDATE runs SET heartbeat_ns = ? WHERE owner = ? AND id IN (SELECT value FROM json_each(?))",
-                (now_ns, owner, ids),
+                (now_ns, owner, _json_text(run_ids)),
             )
-            return _deliver_cancels(connection, owner, ids, now_ns)
+            found = dict(_cancels(connection, owner, run_ids))
+            for run_id, cancel in found.items():
+                _deliver(connection, owner, run_id, cancel, now_ns)
+            return found
 
         return self._database.write(work)
 
@@ -100,6 +101,10 @@ class SqliteStore:
         return self._database.write(work)
 
     # -- reading ---------------------------------------------------------------------------------
+
+    def asked_to_stop(self, owner: str, run_ids: Sequence[str]) -> list[str]:
+        with self._database.read() as connection:
+            return [run_id for run_id, cancel in _cancels(connection, owner, run_ids) if not cancel.delivered_ns]
 
     def list_runs(
         self, owner: str, wanted: RunFilter, limit: int, after: Cursor | None, now_ns: int
@@ -230,22 +235,25 @@ def _undelivered(cancel: Cancel) -> Cancel:
     return msgspec.structs.replace(cancel, delivered_ns=None)
 
 
-def _deliver_cancels(connection: apsw.Connection, owner: str, ids: str, now_ns: int) -> dict[str, Cancel]:
-    found: dict[str, Cancel] = {}
-    for run_id, data in connection.execute(
-        "SELECT id, cancel FROM runs WHERE owner = ? AND cancel IS NOT NULL"
-        " AND id IN (SELECT value FROM json_each(?))",
-        (owner, ids),
-    ).fetchall():
-        cancel = _cancel.decode(data)
-        if cancel.delivered_ns is None:
-            cancel.delivered_ns = now_ns
-            connection.execute(
-                "UPDATE runs SET cancel = ? WHERE owner = ? AND id = ?",
-                (msgspec.json.encode(cancel), owner, run_id),
-            )
-        found[run_id] = cancel
-    return found
+def _cancels(connection: apsw.Connection, owner: str, run_ids: Sequence[str]) -> list[tuple[str, Cancel]]:
+    rows = connection.execute(
+        "SELECT id, cancel FROM runs WHERE owner = ? AND cancel IS NOT NULL AND id IN (SELECT value FROM json_each(?))",
+        (owner, _json_text(run_ids)),
+    )
+    return [(run_id, _cancel.decode(data)) for run_id, data in rows]
+
+
+def _deliver(connection: apsw.Connection, owner: str, run_id: str, cancel: Cancel, now_ns: int) -> None:
+    if cancel.delivered_ns is None:
+        cancel.delivered_ns = now_ns
+        connection.execute(
+            "UPDATE runs SET cancel = ? WHERE owner = ? AND id = ?", (msgspec.json.encode(cancel), owner, run_id)
+        )
+
+
+def _json_text(value: Sequence[str]) -> str:
+    """A list as JSON text: one bound value however long it is."""
+    return msgspec.json.encode(value).decode()
 
 
 def _save(connection: apsw.Connection, owner: str, ledger: Ledger) -> None:
@@ -325,7 +333,7 @@ def _run_values(owner: str, row: RunRow) -> tuple[Any, ...]:
         run.parent_id,
         run.session,
         run.user,
-        msgspec.json.encode(run.tags).decode(),
+        _json_text(run.tags),
         run.started_ns or row.received_ns,
         run.ended_ns,
         totals.spans,
@@ -367,7 +375,7 @@ def _known_spans(
     if not ids:
         return {}
     rows = _span_rows(
-        connection, owner, key, "AND id IN (SELECT value FROM json_each(?))", (msgspec.json.encode(ids).decode(),)
+        connection, owner, key, "AND id IN (SELECT value FROM json_each(?))", (_json_text(ids),)
     )
     return {row.span.id: row for row in rows}
 

@@ -1,0 +1,53 @@
+"""The stores under test, and a clock that tests move by hand."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract.events import NOW
+from tests.contract.reading import OWNER
+from trodo_cli.client.local import LocalClient
+from trodo_cli.model import ids
+from trodo_cli.stores.sqlite import SqliteStore
+
+
+class Clock:
+    """The wall clock of the process; stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.now_ns = NOW
+
+    def advance(self, nanoseconds: int) -> None:
+        self.now_ns += nanoseconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(ids, "now_ns", lambda: clock.now_ns)
+    return clock
+
+
+@pytest.fixture(params=["file", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteStore]:
+    store = SqliteStore(tmp_path / "trodo.db" if request.param == "file" else None)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def client(store: SqliteStore, clock: Clock) -> LocalClient:
+    return LocalClient(store, OWNER)
+
+
+@pytest.fixture
+def row_counts(store: SqliteStore) -> Callable[[], dict[str, int]]:
+    """How many rows each table holds, read past the store: what is gone for readers must be gone."""
+
+    def count() -> dict[str, int]:
+        with store._database.read() as connection:
+            tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+            return {name: connection.execute(f"SELECT count(*) FROM {name}").get for (name,) in tables}
+
+    return count

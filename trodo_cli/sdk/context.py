@@ -1,0 +1,137 @@
+"""Which run and which span the code at hand belongs to, and the runs at work in this process."""
+
+import sys
+import threading
+from contextvars import ContextVar, Token
+from typing import Any, Protocol
+
+from trodo_cli.errors import RunCancelled
+from trodo_cli.model.run import Cancel
+
+
+class ActiveRun:
+    """A run that this process works on: its own, or one it joined."""
+
+    __slots__ = ("cancel", "cancelled_tasks", "holders", "id", "tasks")
+
+    def __init__(self, run_id: str) -> None:
+        self.id = run_id
+        self.holders = 0
+        self.cancel: Cancel | None = None
+        self.tasks: list[Any] = []
+        """asyncio tasks inside the run; a cancel request cancels them."""
+        self.cancelled_tasks: list[Any] = []
+
+    def raise_if_cancelled(self) -> None:
+        """Raise `RunCancelled` when the run was asked to stop."""
+        if self.cancel is not None:
+            raise RunCancelled(self.id, self.cancel.reason, self.cancel.by)
+
+
+class Place(Protocol):
+    """Where the code at hand stands: inside a span of a run, or directly inside a run."""
+
+    run: ActiveRun
+    span_id: str | None
+    """The parent for spans that begin here; None directly below the run."""
+
+
+current: ContextVar[Place | None] = ContextVar("trodo_place", default=None)
+
+
+class ActiveRuns:
+    """The runs at work in this process, by id."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, ActiveRun] = {}
+        self._lock = threading.Lock()
+
+    def enter(self, run_id: str) -> ActiveRun:
+        """Take part in a run."""
+        with self._lock:
+            run = self._runs.get(run_id)
+            if run is None:
+                run = self._runs[run_id] = ActiveRun(run_id)
+            run.holders += 1
+            return run
+
+    def leave(self, run: ActiveRun) -> None:
+        """Give a part in a run up; the last one forgets it."""
+        with self._lock:
+            run.holders -= 1
+            if run.holders <= 0 and self._runs.get(run.id) is run:
+                del self._runs[run.id]
+
+    def leave_id(self, run_id: str) -> None:
+        """Give up a part in a run that is known by its id only; nothing when there is none."""
+        with self._lock:
+            run = self._runs.get(run_id)
+        if run is not None:
+            self.leave(run)
+
+    def adopt(self, parents: "ActiveRuns") -> None:
+        """Go on with the runs of the process that was forked; its asyncio tasks are not ours."""
+        self._runs = dict(parents._runs)
+        for run in self._runs.values():
+            run.tasks = []
+
+    def ids(self) -> list[str]:
+        """The runs at work now."""
+        with self._lock:
+            return list(self._runs)
+
+    def cancel(self, run_id: str, cancel: Cancel) -> None:
+        """Tell a run that it is asked to stop: its next span edge raises, its asyncio tasks are cancelled."""
+        with self._lock:
+            run = self._runs.get(run_id)
+        if run is None or run.cancel is not None:
+            return
+        run.cancel = cancel
+        for task in list(run.tasks):
+            task.get_loop().call_soon_threadsafe(_cancel_task, run, task)
+
+
+def leave(token: Token[Place | None]) -> None:
+    """Restore the place from before; a block that is left in another context only lets go of it."""
+    try:
+        current.reset(token)
+    except ValueError:
+        current.set(None)
+
+
+def join_task(run: ActiveRun) -> Any:
+    """Note the asyncio task at hand as part of the run, so that a cancel request reaches it."""
+    task = _current_task()
+    if task is not None:
+        run.tasks.append(task)
+    return task
+
+
+def settle_task(run: ActiveRun, task: Any, error: BaseException | None) -> None:
+    """Leave the run with its task. A `CancelledError` that we caused becomes `RunCancelled`."""
+    if task is None:
+        return
+    run.tasks.remove(task)
+    if task in run.cancelled_tasks:
+        run.cancelled_tasks.remove(task)
+        task.uncancel()
+        if type(error).__name__ == "CancelledError":
+            run.raise_if_cancelled()
+
+
+def _cancel_task(run: ActiveRun, task: Any) -> None:
+    """Runs in the task's loop, so the task cannot leave the run in between."""
+    if task in run.tasks:
+        run.cancelled_tasks.append(task)
+        task.cancel(f"run {run.id} was cancelled")
+
+
+def _current_task() -> Any:
+    """The asyncio task that runs this code, if any; never imports asyncio by itself."""
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return None
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None

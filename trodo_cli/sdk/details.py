@@ -1,0 +1,69 @@
+"""The payload of a run or span while it is being put together, and what an exception says of one."""
+
+import traceback
+from typing import Any
+
+import msgspec
+
+from trodo_cli.errors import RunCancelled
+from trodo_cli.model.payload import NO_PAYLOAD
+from trodo_cli.wire.values import json_value, storable_text
+
+MAX_ERROR_CHARACTERS = 4_000
+MAX_STACK_CHARACTERS = 20_000
+
+
+class Details:
+    """Input, output, attributes and stack, kept as JSON texts from the moment they are set."""
+
+    __slots__ = ("attributes", "input", "output", "stack")
+
+    def __init__(self) -> None:
+        self.input = self.output = b""
+        self.attributes: dict[str, Any] = {}
+        self.stack = ""
+
+    def note(self, key: Any, value: Any) -> None:
+        """Set one attribute."""
+        self.attributes[storable_text(str(key))] = value
+
+    def payload(self) -> msgspec.Raw:
+        """The parts that were set, as one JSON object."""
+        parts = []
+        if self.input:
+            parts.append(b'"input":' + self.input)
+        if self.output:
+            parts.append(b'"output":' + self.output)
+        if self.attributes:
+            parts.append(b'"attributes":' + _object(self.attributes))
+        if self.stack:
+            parts.append(b'"stack":' + json_value(self.stack))
+        return msgspec.Raw(b"{" + b",".join(parts) + b"}") if parts else NO_PAYLOAD
+
+
+def is_cancel(error: BaseException) -> bool:
+    """Whether the work was stopped from outside rather than failed."""
+    return isinstance(error, RunCancelled | KeyboardInterrupt) or type(error).__name__ == "CancelledError"
+
+
+def is_clean_exit(error: BaseException) -> bool:
+    """A block that is left by `sys.exit(0)` or by closing a generator has not failed."""
+    return isinstance(error, GeneratorExit) or (isinstance(error, SystemExit) and not error.code)
+
+
+def error_message(error: BaseException) -> str:
+    """What the exception says, or its class when it says nothing."""
+    return (str(error) or type(error).__name__)[:MAX_ERROR_CHARACTERS]
+
+
+def error_stack(error: BaseException) -> str:
+    """The traceback's end."""
+    return "".join(traceback.format_exception(error))[-MAX_STACK_CHARACTERS:]
+
+
+def _object(attributes: dict[str, Any]) -> bytes:
+    """A JSON object for certain: when all of it is too much, every value is cut by itself."""
+    data = json_value(attributes)
+    if not data.startswith(b'{"cut":true'):
+        return data
+    return b"{" + b",".join(json_value(key) + b":" + json_value(value) for key, value in attributes.items()) + b"}"

@@ -1,0 +1,61 @@
+"""A part in a run that somebody else owns."""
+
+from contextvars import Token
+from typing import Any, Self
+
+from trodo_cli.sdk.context import ActiveRun, Place, current, join_task, leave, settle_task
+from trodo_cli.sdk.recorder import recorder
+from trodo_cli.sdk.span import SpanHandle
+
+
+class JoinedRun:
+    """A part in a run that another function, process or service owns, as a `with` or `async with` block."""
+
+    __slots__ = ("_span", "_task", "_token", "run", "run_id", "span_id")
+
+    def __init__(self, run_id: str, parent_span_id: str | None, span: SpanHandle | None) -> None:
+        self.run_id = run_id
+        self.span_id = parent_span_id
+        self._span = span
+        self._token: Token[Place | None] | None = None
+        self._task: Any = None
+        self.run: ActiveRun
+
+    def __enter__(self) -> Self:
+        self._open()
+        try:
+            self.run.raise_if_cancelled()
+            if self._span is not None:
+                self._span.__enter__()
+        except BaseException as error:
+            self._close(error)
+            raise
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        try:
+            if self._span is not None:
+                self._span.__exit__(kind, error, trace)
+        finally:
+            self._close(error)
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        self.__exit__(kind, error, trace)
+
+    def _open(self) -> None:
+        self.run = recorder().runs.enter(self.run_id)
+        self._task = join_task(self.run)
+        self._token = current.set(self)
+
+    def _close(self, error: BaseException | None) -> None:
+        if self._token is None:
+            return
+        leave(self._token)
+        self._token = None
+        recorder().runs.leave(self.run)
+        settle_task(self.run, self._task, error)
+
+

@@ -1,0 +1,155 @@
+"""What records in this process: one spool, one shipper, the runs at work. Made anew after a fork.
+
+Everything here is called from inside a host program, so nothing raises, prints or blocks.
+"""
+
+import atexit
+import os
+import threading
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from trodo_cli import config
+from trodo_cli.errors import Unavailable
+from trodo_cli.model.event import Event
+from trodo_cli.sdk.context import ActiveRuns
+from trodo_cli.sdk.ship import OpenSink, Shipper, Sink, logger
+from trodo_cli.sdk.spool import Spool
+from trodo_cli.wire.native import write_event
+
+EXIT_SECONDS = 1.0
+"""How long the end of the host program waits for the target at most."""
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+class Recorder:
+    """Spools events of this process and ships them in the background."""
+
+    def __init__(self, target: str) -> None:
+        self.pid = os.getpid()
+        self.runs = ActiveRuns()
+        self.spool = Spool(config.spool_folder(), target)
+        self._shipper: Shipper | None = None
+        self._lock = threading.RLock()
+
+    def record(self, event: Event) -> None:
+        """Put an event on disk."""
+        self.spool.append(write_event(event))
+        if self._shipper is None:
+            self._start()
+        else:
+            self._shipper.notice()
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until all that was recorded so far is at the target; False when time ran out."""
+        return self._shipper is None or self._shipper.flush(seconds)
+
+    def close(self, seconds: float) -> None:
+        """Ship what is there and stop; what could not be shipped stays in the spool."""
+        shipped = self._shipper is None or self._shipper.stop(seconds)
+        self.spool.close(shipped=shipped)
+        self._shipper = None
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._shipper is None:
+                shipper = Shipper(self.spool, self.runs, open_sink)
+                self._shipper = shipper
+                shipper.start()
+
+
+def open_sink(target: str) -> Sink:
+    """Open what a target names, by the function that `use_sinks` was given."""
+    if _open_sink is None:
+        raise Unavailable("nothing says how to open a target")
+    return _open_sink(target)
+
+
+def use_sinks(opened: OpenSink) -> None:
+    """Say how targets are opened. The layers above know; this one must not import them."""
+    global _open_sink
+    _open_sink = opened
+
+
+def configure(target: str | None) -> None:
+    """Record to another target from now on; None is the one that the environment says."""
+    global _recorder, _target
+    place = config.target(target).place
+    with _lock:
+        if _recorder is not None and _recorder.pid == os.getpid():
+            if _recorder.spool.target == place:
+                return
+            _recorder.close(EXIT_SECONDS)
+        _recorder, _target = None, place
+
+
+def recorder() -> Recorder:
+    """The recorder of this process."""
+    found = _recorder
+    return found if found is not None and found.pid == os.getpid() else _new_recorder()
+
+
+def quietly(function: Callable[Arguments, Result]) -> Callable[Arguments, Result | None]:
+    """The function, whose failures are logged to the `trodo` logger instead of raised into the host."""
+
+    @wraps(function)
+    def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result | None:
+        try:
+            return function(*args, **kwargs)
+        except Exception:
+            logger.warning("trodo could not record", exc_info=True)
+            return None
+
+    return call
+
+
+@quietly
+def record(event: Event) -> None:
+    """Record one event; never raises."""
+    recorder().record(event)
+
+
+def _new_recorder() -> Recorder:
+    global _recorder
+    with _lock:
+        if _recorder is None or _recorder.pid != os.getpid():
+            before, _recorder = _recorder, Recorder(_target or config.target().place)
+            if before is not None:
+                _disown(before)
+                _recorder.runs.adopt(before.runs)
+        return _recorder
+
+
+def _disown(parents: Recorder) -> None:
+    """Let go of what a parent process owns."""
+    if parents not in _inherited:
+        _inherited.append(parents)
+        parents.spool.abandon()
+
+
+def _after_fork() -> None:
+    """A forked child owns neither its parent's lock nor its segments."""
+    global _lock
+    _lock = threading.RLock()
+    if _recorder is not None:
+        _disown(_recorder)
+
+
+@quietly
+def _close_at_exit() -> None:
+    if _recorder is not None and _recorder.pid == os.getpid():
+        _recorder.close(EXIT_SECONDS)
+
+
+_open_sink: OpenSink | None = None
+_recorder: Recorder | None = None
+_target: str | None = None
+_lock = threading.RLock()
+_inherited: list[Recorder] = []
+"""Recorders of parent processes, kept so that no finaliser closes their database in a child."""
+
+atexit.register(_close_at_exit)
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,148 @@
+"""A run of the host program: a block, and the handle inside it."""
+
+import os
+from contextvars import Token
+from typing import Any, Self
+
+from trodo_cli.model import ids
+from trodo_cli.model.event import RunEnd, RunStart
+from trodo_cli.model.run import Run, RunStatus
+from trodo_cli.sdk.context import ActiveRun, Place, current, join_task, leave, settle_task
+from trodo_cli.sdk.details import MAX_ERROR_CHARACTERS, Details, error_message, is_cancel, is_clean_exit
+from trodo_cli.sdk.recorder import quietly, record, recorder
+from trodo_cli.wire.values import json_value
+
+
+class RunHandle:
+    """A run of this process, as a `with` or `async with` block and as the handle inside it."""
+
+    __slots__ = ("_details", "_pid", "_run", "_started", "_task", "_token", "agent_name", "run", "run_id")
+
+    span_id: str | None = None
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._details = Details()
+        self._token: Token[Place | None] | None = None
+        self._task: Any = None
+        self.run: ActiveRun
+        self.run_id = run.id
+        """32 hex digits; pass it to `join_run` in another file, process or service."""
+        self.agent_name = run.agent
+
+    def __enter__(self) -> Self:
+        place = current.get()
+        if place is not None:
+            place.run.raise_if_cancelled()
+        self._open(place)
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if self._token is None:
+            return
+        leave(self._token)
+        self._token = None
+        if self._pid != os.getpid():
+            return
+        self._close(error)
+        settle_task(self.run, self._task, error)
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        self.__exit__(kind, error, trace)
+
+    def begin(self, run_id: str | None) -> str:
+        """Announce a run that no block surrounds; gives its id."""
+        if run_id is not None:
+            self.run_id = self._run.id = run_id
+        self._announce()
+        return self.run_id
+
+    @quietly
+    def finish(self) -> None:
+        """Record the end of a run that no block surrounds, by what is known here."""
+        record(RunEnd(run_id=self.run_id, run=self._complete()))
+        recorder().runs.leave_id(self.run_id)
+
+    @quietly
+    def set_input(self, value: Any) -> None:
+        """What the run was given; any value, best a list of chat messages. Shown while the run goes on."""
+        self._details.input = json_value(value)
+        self._announce_again()
+
+    @quietly
+    def set_output(self, value: Any) -> None:
+        """What came of it; any value."""
+        self._details.output = json_value(value)
+
+    @quietly
+    def set_metadata(self, metadata: dict[str, Any] | None = None, **more: Any) -> None:
+        """Facts about the run; a list under `tags` becomes the run's tags, so does every short value as `key=value`."""
+        self._note({**(metadata or {}), **more})
+        self._announce_again()
+
+    @quietly
+    def set_error_summary(self, summary: str, *, type: str | None = None) -> None:
+        """Mark the run as failed, also when no exception leaves its block."""
+        self._run.error = str(summary)[:MAX_ERROR_CHARACTERS]
+        self._run.error_type = None if type is None else str(type)
+
+    def _note(self, metadata: dict[str, Any]) -> None:
+        for key, value in metadata.items():
+            self._details.note(key, value)
+        self._run.tags = _tags(self._details.attributes)
+
+    @quietly
+    def _announce_again(self) -> None:
+        if self._token is not None:
+            self._run.version += 1
+            record(RunStart(run_id=self.run_id, run=self._complete()))
+
+    @quietly
+    def _open(self, place: Place | None) -> None:
+        self._pid = os.getpid()
+        if place is not None and self._run.parent_id is None:
+            self._run.parent_id, self._run.parent_span_id = place.run.id, place.span_id
+        self._announce()
+        self._task = join_task(self.run)
+        self._token = current.set(self)
+
+    @quietly
+    def _announce(self) -> None:
+        self.run = recorder().runs.enter(self.run_id)
+        self._started = ids.monotonic_ns()
+        self._run.started_ns = ids.now_ns()
+        record(RunStart(run_id=self.run_id, run=self._complete()))
+
+    @quietly
+    def _close(self, error: BaseException | None) -> None:
+        run = self._run
+        run.ended_ns = run.started_ns + ids.monotonic_ns() - self._started
+        run.version += 1
+        if error is not None and run.error is None and not is_clean_exit(error):
+            run.error, run.error_type = error_message(error), type(error).__name__
+        run.status = _run_status(error, run)
+        record(RunEnd(run_id=self.run_id, run=self._complete()))
+        recorder().runs.leave(self.run)
+
+    def _complete(self) -> Run:
+        self._run.payload = self._details.payload()
+        return self._run
+
+
+def _run_status(error: BaseException | None, run: Run) -> RunStatus:
+    if error is None or is_clean_exit(error):
+        return "failed" if run.error is not None else "completed"
+    return "cancelled" if is_cancel(error) else "failed"
+
+
+def _tags(metadata: dict[str, Any]) -> tuple[str, ...]:
+    """What a run can be found by: the list under `tags`, and every short value as `key=value`."""
+    listed = metadata.get("tags")
+    tags = [str(tag) for tag in listed] if isinstance(listed, list | tuple | set) else []
+    tags += [f"{k}={v}" for k, v in metadata.items() if k != "tags" and isinstance(v, str | int | bool | float)]
+    return tuple(tag for tag in tags if len(tag) <= 200)
+
+

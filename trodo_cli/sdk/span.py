@@ -1,0 +1,188 @@
+"""A span of the host program: a block, and the handle inside it."""
+
+import os
+from contextvars import Token
+from typing import Any, Self
+
+import msgspec
+
+from trodo_cli.model import ids
+from trodo_cli.model.event import SpanEnd, SpanStart, SpanUpdate
+from trodo_cli.model.span import Span, SpanStatus, Usage, canonical_kind
+from trodo_cli.sdk.context import ActiveRun, Place, current, leave
+from trodo_cli.sdk.details import (
+    MAX_ERROR_CHARACTERS,
+    MAX_STACK_CHARACTERS,
+    Details,
+    error_message,
+    error_stack,
+    is_cancel,
+    is_clean_exit,
+)
+from trodo_cli.sdk.recorder import quietly, record
+from trodo_cli.wire.semconv import flattened, usage_of, whole_number
+from trodo_cli.wire.values import json_value
+
+
+class SpanHandle:
+    """A span, as a `with` or `async with` block and as the handle inside it.
+
+    Outside a run it does nothing.
+    """
+
+    __slots__ = ("_details", "_pid", "_span", "_started", "_token", "run", "span_id")
+
+    def __init__(self, name: str, kind: str, input: Any, attributes: dict[str, Any] | None) -> None:
+        self._span = Span(id="", name=str(name), kind=canonical_kind(str(kind)))
+        self._details = Details()
+        self._token: Token[Place | None] | None = None
+        self.run: ActiveRun
+        self.span_id: str | None = None
+        if input is not None:
+            self._details.input = json_value(input)
+        if attributes:
+            self.set_attributes(attributes)
+
+    def __enter__(self) -> Self:
+        place = current.get()
+        if place is None:
+            return self
+        place.run.raise_if_cancelled()
+        self._open(place)
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if self._token is None:
+            return
+        leave(self._token)
+        self._token = None
+        if self._pid != os.getpid():
+            return
+        self._close(error)
+        if error is None:
+            self.run.raise_if_cancelled()
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        self.__exit__(kind, error, trace)
+
+    @quietly
+    def set_input(self, value: Any) -> None:
+        """What the work was given; any value. Shown while the span is still open."""
+        self._details.input = json_value(value)
+        if self._token is not None:
+            self._span.version += 1
+            record(SpanUpdate(run_id=self.run.id, span=self._complete()))
+
+    @quietly
+    def set_output(self, value: Any) -> None:
+        """What came of it; any value."""
+        self._details.output = json_value(value)
+
+    @quietly
+    def set_attribute(self, key: str, value: Any) -> None:
+        """A fact about the span, under a name of your choice."""
+        self._details.note(key, value)
+
+    def set_attributes(self, attributes: dict[str, Any]) -> None:
+        """Several facts at once."""
+        for key, value in attributes.items():
+            self.set_attribute(key, value)
+
+    @quietly
+    def set_tool(self, tool_name: str) -> None:
+        """The function that is called; the span's own name can differ."""
+        self._span.tool = str(tool_name)
+
+    @quietly
+    def set_level(self, level: str) -> None:
+        """`debug`, `default`, `warning` or `error`; a warning does not make an error."""
+        self._span.level = str(level)
+
+    @quietly
+    def set_llm(
+        self,
+        *,
+        model: str | None = None,
+        provider: str | None = None,
+        input_tokens: int | None = None,
+        output_tokens: int | None = None,
+        cost: float | None = None,
+        usage_details: dict[str, Any] | None = None,
+        cost_details: dict[str, float] | None = None,
+        cache_read_tokens: int | None = None,
+        cache_write_tokens: int | None = None,
+        temperature: float | None = None,
+    ) -> None:
+        """Facts about a model call; what is None stays as it was. `cost` in USD.
+
+        `usage_details` is a provider's usage object; token counts given by name go before it.
+        `cost_details` is the cost in USD by category.
+        """
+        span = self._span
+        span.model = span.model if model is None else str(model)
+        span.provider = span.provider if provider is None else str(provider)
+        usage = (usage_of(usage_details) if usage_details else None) or span.usage or Usage()
+        said = Usage(
+            input=whole_number(input_tokens),
+            output=whole_number(output_tokens),
+            cache_read=whole_number(cache_read_tokens),
+            cache_write=whole_number(cache_write_tokens),
+        )
+        span.usage = _overlaid(usage, said)
+        if cost is None and cost_details:
+            cost = sum(flattened(cost_details).values())
+        span.cost = float(cost) if cost is not None else span.cost
+        extra = {"usage_details": usage_details, "cost_details": cost_details, "temperature": temperature}
+        self._details.attributes.update({key: value for key, value in extra.items() if value is not None})
+
+    @quietly
+    def set_error(
+        self, message: str, *, type: str | None = None, status_code: Any = None, stack_trace: str | None = None
+    ) -> None:
+        """Mark the span as failed, also when no exception leaves its block."""
+        self._span.error = str(message)[:MAX_ERROR_CHARACTERS]
+        self._span.error_type = None if type is None else str(type)
+        self._span.status_code = None if status_code is None else str(status_code)
+        if stack_trace:
+            self._details.stack = str(stack_trace)[-MAX_STACK_CHARACTERS:]
+
+    @quietly
+    def _open(self, place: Place) -> None:
+        self.run, self._pid = place.run, os.getpid()
+        self.span_id = self._span.id = ids.new_span_id()
+        self._span.parent_id = place.span_id
+        self._started = ids.monotonic_ns()
+        self._span.started_ns = ids.now_ns()
+        self._token = current.set(self)
+        record(SpanStart(run_id=self.run.id, span=self._complete()))
+
+    @quietly
+    def _close(self, error: BaseException | None) -> None:
+        span = self._span
+        span.ended_ns = span.started_ns + ids.monotonic_ns() - self._started
+        if error is not None and span.error is None:
+            self.set_error(error_message(error), type=type(error).__name__, stack_trace=error_stack(error))
+        span.status = _span_status(error, span)
+        span.version += 1
+        record(SpanEnd(run_id=self.run.id, span=self._complete()))
+
+    def _complete(self) -> Span:
+        self._span.payload = self._details.payload()
+        return self._span
+
+
+def _span_status(error: BaseException | None, span: Span) -> SpanStatus:
+    if error is None or isinstance(error, GeneratorExit) or is_clean_exit(error):
+        return "error" if span.error is not None and error is None else "ok"
+    return "cancelled" if is_cancel(error) else "error"
+
+
+def _overlaid(usage: Usage, said: Usage) -> Usage | None:
+    values = {f: v for f in Usage.__struct_fields__ if (v := getattr(said, f)) is not None}
+    merged = msgspec.structs.replace(usage, **values)
+    return merged if merged != Usage() else None
+
+

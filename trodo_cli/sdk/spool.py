@@ -1,0 +1,259 @@
+"""The spool: events on disk before anything else happens to them.
+
+A process appends to segment files of its own, one `write()` an event, and holds a lock on each for as
+long as it lives. A segment that nobody holds is a dead process's: whoever takes its lock ships it. The
+cursor beside a segment moves only when the target has acknowledged; shipping twice changes nothing.
+"""
+
+import fcntl
+import os
+import threading
+import zlib
+from collections import Counter, deque
+from collections.abc import Iterator
+from pathlib import Path
+from struct import Struct as Layout
+
+import msgspec
+
+from trodo_cli.model import ids
+
+MAX_SEGMENT_BYTES = 8 * 1024 * 1024
+MAX_SPOOL_BYTES = 256 * 1024 * 1024
+"""What one process leaves on disk at most while its target is away."""
+MAX_AGE_NS = 7 * 24 * 3600 * 10**9
+MAX_RING_EVENTS = 10_000
+"""Events kept in memory while the disk refuses them."""
+
+_FRAME = Layout("<BII")
+_MARK = 0xF5
+_LOCK = fcntl.LOCK_EX | fcntl.LOCK_NB
+
+
+class Header(msgspec.Struct):
+    """The first frame of a segment: where its events are to go, and whose they are."""
+
+    format: int
+    target: str
+    pid: int
+    created_ns: int
+
+
+class Spool:
+    """The writing side, for one process. Safe to use from several threads, never across a fork."""
+
+    def __init__(self, folder: Path, target: str) -> None:
+        self.folder = folder
+        self.target = target
+        self.written_bytes = 0
+        """All bytes ever appended; a shipper that has caught up has passed them."""
+        self.dropped: Counter[str] = Counter()
+        """Events lost by reason, not yet told to the target."""
+        self._lock = threading.RLock()
+        self._descriptor = -1
+        self._size = 0
+        self._ring: deque[bytes] = deque()
+        self._segments: list[Path] = []
+
+    def append(self, data: bytes) -> None:
+        """Put one event on disk, or in memory while the disk refuses it."""
+        frame = _FRAME.pack(_MARK, len(data), zlib.crc32(data)) + data
+        with self._lock:
+            if self._ring or not self._written(frame):
+                self._keep(frame)
+
+    def segments(self) -> list[Path]:
+        """This process's segments, oldest first; the last one is being written."""
+        with self._lock:
+            return list(self._segments)
+
+    def forget(self, segment: Path) -> None:
+        """Remove a segment that has been shipped, unless it is still being written."""
+        with self._lock:
+            if segment in self._segments[:-1]:
+                self._segments.remove(segment)
+                remove_segment(segment)
+
+    def retry(self) -> None:
+        """Write down what the disk refused before."""
+        with self._lock:
+            while self._ring and self._written(self._ring[0]):
+                self._ring.popleft()
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether events wait in memory because the disk refused them."""
+        return bool(self._ring)
+
+    def close(self, *, shipped: bool) -> None:
+        """Give the segments up; removes them when everything in them has been shipped."""
+        with self._lock:
+            if shipped and not self._ring:
+                for segment in self._segments:
+                    remove_segment(segment)
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Let go of the open file without touching the segments."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor, self._segments = -1, []
+
+    def _written(self, frame: bytes) -> bool:
+        try:
+            if self._descriptor < 0 or self._size + len(frame) > MAX_SEGMENT_BYTES:
+                self._rotate()
+            count = os.write(self._descriptor, frame)
+        except OSError:
+            return False
+        self._size += count
+        self.written_bytes += count
+        if count < len(frame):
+            self._size = MAX_SEGMENT_BYTES
+            return False
+        return True
+
+    def _keep(self, frame: bytes) -> None:
+        if len(self._ring) >= MAX_RING_EVENTS:
+            self._ring.popleft()
+            self.dropped["disk_full"] += 1
+        self._ring.append(frame)
+
+    def _rotate(self) -> None:
+        self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        created_ns = ids.now_ns()
+        path = self.folder / f"{created_ns:016x}-{os.getpid()}-{ids.new_span_id()}.seg"
+        header = msgspec.json.encode(Header(1, self.target, os.getpid(), created_ns))
+        frame = _FRAME.pack(_MARK, len(header), zlib.crc32(header)) + header
+        descriptor = _new_segment(path, frame)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor, self._size = descriptor, len(frame)
+        self._segments.append(path)
+        self._enforce_cap()
+
+    def _enforce_cap(self) -> None:
+        while len(self._segments) * MAX_SEGMENT_BYTES > MAX_SPOOL_BYTES:
+            oldest = self._segments.pop(0)
+            self.dropped["spool_full"] += sum(1 for _ in SegmentReader(oldest).frames(read_cursor(oldest)))
+            remove_segment(oldest)
+
+
+class SegmentReader:
+    """Reads the frames of one segment; a frame that is not whole ends it, a damaged one is skipped."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.damaged = 0
+        """Damaged stretches that were passed over."""
+
+    def header(self) -> Header | None:
+        """What the segment says of itself; None when even that is not whole."""
+        for data, _ in self.frames(0, with_header=True):
+            try:
+                return msgspec.json.decode(data, type=Header)
+            except msgspec.MsgspecError:
+                return None
+        return None
+
+    def frames(self, offset: int, *, with_header: bool = False) -> Iterator[tuple[bytes, int]]:
+        """Events from the byte `offset` on, each with the offset behind it."""
+        with self.path.open("rb") as file:
+            file.seek(offset)
+            content = file.read()
+        at = 0
+        while at < len(content):
+            end = _frame_end(content, at)
+            if end:
+                if offset + at or with_header:
+                    yield content[at + _FRAME.size : end], offset + end
+                at = end
+            elif (found := _next_frame(content, at + 1)) < 0:
+                return
+            else:
+                self.damaged += 1
+                at = found
+
+
+def read_cursor(segment: Path) -> int:
+    """How many bytes of the segment have been acknowledged."""
+    try:
+        return int(_cursor_path(segment).read_text())
+    except (OSError, ValueError):
+        return 0
+
+
+def write_cursor(segment: Path, offset: int) -> None:
+    """Note what has been acknowledged. A lost note only means shipping again."""
+    _cursor_path(segment).write_text(str(offset))
+
+
+def remove_segment(segment: Path) -> None:
+    """Delete a segment and its cursor; the cursor last, so that no crash ships a segment twice for nothing."""
+    segment.unlink(missing_ok=True)
+    _cursor_path(segment).unlink(missing_ok=True)
+
+
+def orphans(folder: Path) -> list[Path]:
+    """Segments in the folder, oldest first, whoever they belong to."""
+    try:
+        return sorted(Path(entry.path) for entry in os.scandir(folder) if entry.name.endswith(".seg"))
+    except FileNotFoundError:
+        return []
+
+
+def taken(segment: Path) -> int | None:
+    """The lock of a segment that no living process holds, as an open descriptor; None when one does."""
+    try:
+        descriptor = os.open(segment, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, _LOCK)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+    except OSError:
+        pass
+    os.close(descriptor)
+    return None
+
+
+def _new_segment(path: Path, frame: bytes) -> int:
+    """A segment under its final name only once it is locked and has its header."""
+    draft = path.with_suffix(".new")
+    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
+    try:
+        fcntl.flock(descriptor, _LOCK)
+        if os.write(descriptor, frame) < len(frame):
+            raise OSError("no room for a new segment")
+        draft.rename(path)
+    except OSError:
+        os.close(descriptor)
+        draft.unlink(missing_ok=True)
+        raise
+    return descriptor
+
+
+def _frame_end(content: bytes, at: int) -> int:
+    """Where the whole frame at this offset ends; 0 when there is none."""
+    if len(content) - at < _FRAME.size:
+        return 0
+    mark, length, checksum = _FRAME.unpack_from(content, at)
+    end = at + _FRAME.size + int(length)
+    if mark != _MARK or end > len(content) or zlib.crc32(content[at + _FRAME.size : end]) != checksum:
+        return 0
+    return end
+
+
+def _next_frame(content: bytes, at: int) -> int:
+    """The offset of the next whole frame, or -1."""
+    while (at := content.find(_MARK, at)) >= 0:
+        if _frame_end(content, at):
+            return at
+        at += 1
+    return -1
+
+
+def _cursor_path(segment: Path) -> Path:
+    return segment.with_suffix(".cursor")

@@ -1,0 +1,233 @@
+"""The functions of `import trodo`: runs, spans, joining, cancelling, flushing.
+
+None of them raises into the host program, except `RunCancelled` in a run that was asked to stop.
+"""
+
+from typing import Any
+
+from trodo_cli.model import ids
+from trodo_cli.model.event import RunEnd, RunStart
+from trodo_cli.model.run import Run, RunStatus, canonical_status
+from trodo_cli.sdk.context import current
+from trodo_cli.sdk.joined import JoinedRun
+from trodo_cli.sdk.recorder import configure, quietly, record, recorder
+from trodo_cli.sdk.run import RunHandle
+from trodo_cli.sdk.span import SpanHandle
+
+FLUSH_SECONDS = 5.0
+
+
+def init(target: str | None = None, *, site_id: str | None = None, api_base: str | None = None) -> None:
+    """Say where runs are recorded; without it they go to `TRODO_TARGET`, else to the default local file.
+
+    `target` is a path, `memory:` or a URL. `api_base` is another word for a target that is a server, and
+    `site_id` the key for it, as the official SDK calls them.
+    """
+    configure(target or api_base)
+
+
+def wrap_agent(
+    agent_name: str,
+    *,
+    distinct_id: Any = None,
+    conversation_id: Any = None,
+    parent_run_id: str | None = None,
+    metadata: dict[str, Any] | None = None,
+    user: dict[str, Any] | None = None,
+    input: Any = None,
+) -> RunHandle:
+    """A run of an agent, as a `with` or `async with` block; gives a `RunHandle`.
+
+    Inside another run it becomes a run below that one. `distinct_id` is the end user, `conversation_id`
+    the session, `user` facts about the end user.
+    """
+    run = Run(
+        id=ids.new_run_id(),
+        agent=str(agent_name),
+        user=_text(distinct_id),
+        session=_text(conversation_id),
+        parent_id=_known_id(parent_run_id),
+    )
+    handle = RunHandle(run)
+    if metadata or user:
+        handle.set_metadata({**(metadata or {}), **({"user": user} if user else {})})
+    if input is not None:
+        handle.set_input(input)
+    return handle
+
+
+def span(
+    name: str, *, kind: str = "generic", input: Any = None, attributes: dict[str, Any] | None = None
+) -> SpanHandle:
+    """A piece of work inside the run at hand, as a `with` or `async with` block; gives a `SpanHandle`.
+
+    `kind` is `agent`, `model` (or `llm`), `tool`, `retrieval`, `step`, `generic` or a word of your own.
+    Outside a run it does nothing.
+    """
+    return SpanHandle(name, kind, input, attributes)
+
+
+def join_run(
+    run_id: str,
+    parent_span_id: str | None = None,
+    *,
+    name: str | None = None,
+    kind: str = "agent",
+    input: Any = None,
+    attributes: dict[str, Any] | None = None,
+) -> JoinedRun:
+    """Work on a run that another file, process or service owns, as a `with` or `async with` block.
+
+    Makes no run: spans for an id that nobody announces are never shown. With a `name` the block is a
+    span itself.
+    """
+    wrapper = SpanHandle(name, kind, input, attributes) if name is not None else None
+    return JoinedRun(_known_id(run_id) or ids.new_run_id(), _known_id(parent_span_id), wrapper)
+
+
+def start_run(
+    agent_name: str,
+    *,
+    run_id: str | None = None,
+    distinct_id: Any = None,
+    conversation_id: Any = None,
+    parent_run_id: str | None = None,
+    metadata: dict[str, Any] | None = None,
+    input: Any = None,
+    user: dict[str, Any] | None = None,
+) -> str:
+    """Begin a run that no block surrounds; gives its id. Work on it with `join_run`, end it with `end_run`."""
+    handle = wrap_agent(
+        agent_name,
+        distinct_id=distinct_id,
+        conversation_id=conversation_id,
+        parent_run_id=parent_run_id,
+        metadata=metadata,
+        user=user,
+        input=input,
+    )
+    return handle.begin(_known_id(run_id))
+
+
+def end_run(
+    run_id: str,
+    *,
+    output: Any = None,
+    status: str = "ok",
+    error_summary: str | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> None:
+    """End a run that `start_run` began, here or in another process. `status`: `ok`, `error` or `cancelled`."""
+    known_id = _known_id(run_id)
+    if known_id is None:
+        return
+    handle = RunHandle(Run(id=known_id, ended_ns=ids.now_ns(), status=_end_status(status, error_summary)))
+    if error_summary:
+        handle.set_error_summary(error_summary)
+    if output is not None:
+        handle.set_output(output)
+    if metadata:
+        handle.set_metadata(metadata)
+    handle.finish()
+
+
+def track_llm_call(
+    *,
+    model: str | None = None,
+    provider: str | None = None,
+    input_tokens: int | None = None,
+    output_tokens: int | None = None,
+    cache_read_tokens: int | None = None,
+    cache_write_tokens: int | None = None,
+    usage_details: dict[str, Any] | None = None,
+    usage: Any = None,
+    cost_details: dict[str, float] | None = None,
+    prompt: Any = None,
+    completion: Any = None,
+    temperature: float | None = None,
+    cost: float | None = None,
+    name: str | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> None:
+    """Record a model call that has already happened, as one span. `usage` is the provider's usage object."""
+    with SpanHandle(name or model or "llm", "model", prompt, metadata) as handle:
+        handle.set_llm(
+            model=model,
+            provider=provider,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cost=cost,
+            usage_details=usage_details or _fields(usage),
+            cost_details=cost_details,
+            cache_read_tokens=cache_read_tokens,
+            cache_write_tokens=cache_write_tokens,
+            temperature=temperature,
+        )
+        if completion is not None:
+            handle.set_output(completion)
+
+
+def current_run_id() -> str | None:
+    """The run that the code at hand belongs to, or None."""
+    place = current.get()
+    return place.run.id if place is not None else None
+
+
+def current_span_id() -> str | None:
+    """The span that the code at hand belongs to; the run's own root id directly below a run; or None."""
+    place = current.get()
+    if place is None:
+        return None
+    return place.span_id or ids.root_span_id(place.run.id)
+
+
+def check_cancelled() -> None:
+    """Raise `RunCancelled` when the run at hand was asked to stop; for long work between two spans."""
+    place = current.get()
+    if place is not None:
+        place.run.raise_if_cancelled()
+
+
+@quietly
+def flush(timeout: float | None = None) -> None:
+    """Wait until all that was recorded so far is at the target, `timeout` seconds at most (5 by default)."""
+    recorder().flush(FLUSH_SECONDS if timeout is None else timeout)
+
+
+@quietly
+def shutdown() -> None:
+    """Flush and stop the background thread. Recording again starts it anew."""
+    recorder().close(FLUSH_SECONDS)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+@quietly
+def _canonical(text: Any) -> str:
+    return ids.canonical_id(str(text))
+
+
+def _known_id(text: Any) -> str | None:
+    """A caller's id in its one spelling; None for none, or for one that is no id."""
+    return _canonical(text) if text else None
+
+
+def _end_status(status: str, error_summary: str | None) -> RunStatus:
+    """The run status behind a caller's own word."""
+    match canonical_status(str(status)):
+        case "failed":
+            return "failed"
+        case "cancelled":
+            return "cancelled"
+        case _:
+            return "failed" if error_summary else "completed"
+
+
+def _fields(usage: Any) -> dict[str, Any] | None:
+    """A provider's usage object as a dict."""
+    if usage is None or isinstance(usage, dict):
+        return usage
+    dump = getattr(usage, "model_dump", None)
+    return dump() if callable(dump) else dict(getattr(usage, "__dict__", {}))

@@ -1,0 +1,22 @@
+"""`import trodo`: the SDK under its short name.
+
+The build puts this one file beside the package. An installed package of the name `trodo` wins over it.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import trodo_cli
+
+if TYPE_CHECKING:
+    from trodo_cli import *  # noqa: F403
+
+__version__ = trodo_cli.__version__
+__all__ = trodo_cli.__all__  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(trodo_cli, name)
+
+
+def __dir__() -> list[str]:
+    return dir(trodo_cli)

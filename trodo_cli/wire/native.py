@@ -1,0 +1,105 @@
+"""Our own format: one event is one line of JSON, the same in spools, files, bodies and streams."""
+
+import re
+
+import msgspec
+
+from trodo_cli.errors import InvalidInput
+from trodo_cli.model.event import CancelRequested, Event, SpanEnd, SpanStart, SpanUpdate
+from trodo_cli.model.ids import canonical_id
+from trodo_cli.model.payload import NO_PAYLOAD, payload_of
+from trodo_cli.model.run import Run
+from trodo_cli.model.span import Span, canonical_kind
+from trodo_cli.wire.values import storable_text
+
+_INT64 = 2**63
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+_LONE_SURROGATE = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]..")
+
+
+def write_event(event: Event) -> bytes:
+    """The event as one line of JSON, without the line end."""
+    try:
+        return _encoder.encode(event)
+    except UnicodeEncodeError:
+        return _encoder.encode(_settled(event))
+
+
+def read_event(line: bytes) -> Event:
+    """The event behind a line, in canonical form: one spelling per id, text that every store can hold.
+
+    Raises `InvalidInput` that names what is wrong.
+    """
+    try:
+        event = _decode(line)
+    except RecursionError:
+        raise InvalidInput("not an event: nested too deeply") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"not an event: {error}") from None
+    _settled(event)
+    _check_payload(event)
+    return event
+
+
+def _settled(event: Event) -> Event:
+    """The event in canonical form, changed in place."""
+    event.run_id = canonical_id(storable_text(event.run_id))
+    if isinstance(event, SpanStart | SpanUpdate | SpanEnd):
+        _settle_span(event.span)
+    elif isinstance(event, CancelRequested):
+        _settle_texts(event.cancel, ("by", "reason"))
+    else:
+        _settle_run(event.run)
+        event.run.id = event.run_id
+    return event
+
+
+def _decode(line: bytes) -> Event:
+    try:
+        return _decoder.decode(line)
+    except msgspec.DecodeError:
+        mended = _LONE_SURROGATE.sub(rb"\\ufffd", line)
+        if mended == line:
+            raise
+        return _decoder.decode(mended)
+
+
+def _check_payload(event: Event) -> None:
+    holder = getattr(event, "span", None) or getattr(event, "run", None)
+    try:
+        payload_of(holder.payload if holder is not None else NO_PAYLOAD)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise InvalidInput(f"not a payload: {error}") from None
+
+
+def _settle_span(span: Span) -> None:
+    span.id = canonical_id(storable_text(span.id))
+    if span.parent_id is not None:
+        span.parent_id = canonical_id(storable_text(span.parent_id)) if span.parent_id else None
+    span.kind = canonical_kind(span.kind)
+    _settle_texts(span, ("name", "kind", "level", "model", "provider", "tool", "error", "error_type", "status_code"))
+    counts = msgspec.structs.astuple(span.usage) if span.usage else ()
+    _check_range("span", span.started_ns, span.ended_ns, span.version, *counts)
+
+
+def _settle_run(run: Run) -> None:
+    if run.parent_id is not None:
+        run.parent_id = canonical_id(storable_text(run.parent_id)) if run.parent_id else None
+    run.tags = tuple(storable_text(tag) for tag in run.tags)
+    _settle_texts(run, ("agent", "parent_span_id", "session", "user", "error", "error_type"))
+    _check_range("run", run.started_ns, run.ended_ns, run.version)
+
+
+def _settle_texts(target: msgspec.Struct, names: tuple[str, ...]) -> None:
+    for name in names:
+        text = getattr(target, name)
+        if text is not None and not (text.isascii() and "\0" not in text):
+            setattr(target, name, storable_text(text))
+
+
+def _check_range(what: str, *numbers: int | None) -> None:
+    for number in numbers:
+        if number is not None and not -_INT64 <= number < _INT64:
+            raise InvalidInput(f"a number of the {what} has more than 64 bits: {number}")

@@ -1,0 +1,66 @@
+"""The names under which providers report token usage, in one table."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from trodo_cli.model.span import Usage
+
+_TOKEN_NAMES = {
+    "input": ("input", "input_tokens", "prompt_tokens", "promptTokenCount", "prompt_token_count"),
+    "output": ("output", "output_tokens", "completion_tokens", "candidatesTokenCount", "candidates_token_count"),
+    "cache_read": (
+        "cache_read",
+        "cache_read_input_tokens",
+        "cached_tokens",
+        "cachedContentTokenCount",
+        "cached_content_token_count",
+    ),
+    "cache_write": ("cache_write", "cache_creation_input_tokens"),
+    "reasoning": ("reasoning", "reasoning_tokens", "thoughtsTokenCount", "thoughts_token_count"),
+}
+
+_BESIDE_INPUT = ("cache_read_input_tokens", "cache_creation_input_tokens")
+"""Anthropic reports cached tokens beside its input tokens; elsewhere they are part of them."""
+
+
+def usage_of(details: Mapping[str, Any]) -> Usage | None:
+    """A provider's usage object (one level deep or flat), as ours; None when it names no tokens."""
+    flat = flattened(details)
+    found = {field: _firstwhole_number(flat, names) for field, names in _TOKEN_NAMES.items()}
+    if all(count is None for count in found.values()):
+        return None
+    usage = Usage(**found)
+    beside = [count for name in _BESIDE_INPUT if (count := whole_number(flat.get(name))) is not None]
+    if beside and "input_tokens" in flat:
+        usage.input = (usage.input or 0) + sum(beside)
+    return usage
+
+
+def flattened(details: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers of a usage object and of the objects in it, by name."""
+    flat: dict[str, Any] = {}
+    for name, value in details.items():
+        inner = value if isinstance(value, Mapping) else getattr(value, "__dict__", None)
+        if isinstance(inner, Mapping):
+            flat.update({key: number for key, number in inner.items() if whole_number(number) is not None})
+        elif whole_number(value) is not None:
+            flat[name] = value
+    return flat
+
+
+def _firstwhole_number(flat: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
+    for name in names:
+        if (count := whole_number(flat.get(name))) is not None:
+            return count
+    return None
+
+
+def whole_number(value: Any) -> int | None:
+    """A count as it was reported: a number, or digits in a text; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        count = int(value)
+    except (ValueError, OverflowError):
+        return None
+    return count if -(2**63) <= count < 2**63 else None

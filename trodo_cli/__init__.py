@@ -9,31 +9,39 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    **dict.fromkeys(
-        (
-            "init",
-            "wrap_agent",
-            "span",
-            "join_run",
-            "start_run",
-            "end_run",
-            "track_llm_call",
-            "current_run_id",
-            "current_span_id",
-            "check_cancelled",
-            "flush",
-            "shutdown",
-        ),
-        "trodo_cli.sdk.tracing",
-    ),
-    **dict.fromkeys(("agent", "tool", "llm", "retrieval", "trace"), "trodo_cli.sdk.wrappers"),
-    "RunHandle": "trodo_cli.sdk.run",
-    "SpanHandle": "trodo_cli.sdk.span",
     "RunCancelled": "trodo_cli.errors",
     "TrodoError": "trodo_cli.errors",
+    "RunHandle": "trodo_cli.sdk.run",
+    "SpanHandle": "trodo_cli.sdk.span",
+    **dict.fromkeys(("agent", "llm", "retrieval", "tool", "trace"), "trodo_cli.sdk.wrappers"),
 }
+"""Where a public name lives; the others are functions of `sdk.tracing`."""
 
-__all__ = ["__version__", "connect", *_HOMES]  # noqa: PLE0604
+__all__ = [
+    "RunCancelled",
+    "RunHandle",
+    "SpanHandle",
+    "TrodoError",
+    "__version__",
+    "agent",
+    "check_cancelled",
+    "connect",
+    "current_run_id",
+    "current_span_id",
+    "end_run",
+    "flush",
+    "init",
+    "join_run",
+    "llm",
+    "retrieval",
+    "shutdown",
+    "span",
+    "start_run",
+    "tool",
+    "trace",
+    "track_llm_call",
+    "wrap_agent",
+]
 
 if TYPE_CHECKING:
     from trodo_cli.client.base import Client
@@ -57,21 +65,21 @@ if TYPE_CHECKING:
     from trodo_cli.sdk.wrappers import agent, llm, retrieval, tool, trace
 
 
-def connect(target: str | None = None, *, api_key: str | None = None) -> "Client":
-    """Open where runs are kept: a path, `memory:` or a URL; by default what `TRODO_TARGET` or the default says.
+def connect(target: str | None = None) -> "Client":
+    """Open where runs are kept: a path, `memory:` or a URL; by default what `TRODO_TARGET` says.
 
     Gives `.runs` and `.traces`. Raises `TrodoError` when the target cannot be used.
     """
     from trodo_cli import config
     from trodo_cli.client import connect as opened
 
-    return opened(config.target(target).place, api_key=api_key or config.api_key())
+    return opened(config.target(target).place)
 
 
 def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = _HOMES.get(name, "trodo_cli.sdk.tracing")
     if home.startswith("trodo_cli.sdk"):
         from trodo_cli.sdk.recorder import use_sinks
 
@@ -82,4 +90,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return __all__

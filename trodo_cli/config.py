@@ -33,11 +33,6 @@ def target(flag: str | None = None) -> Target:
     return Target(str(data_folder() / DATABASE_NAME), "default")
 
 
-def api_key() -> str | None:
-    """The key for a hosted target, from `TRODO_API_KEY`."""
-    return os.environ.get("TRODO_API_KEY")
-
-
 def data_folder() -> Path:
     """The folder of everything that lasts."""
     if home := os.environ.get("TRODO_HOME"):

@@ -1,13 +1,13 @@
 """The error family. Every error names the thing that is wrong and, in `hint`, the next step.
 
-    TrodoError
-    ├── InvalidInput      a value that cannot be used as given
-    ├── NotFound          nothing of that name for this owner
-    ├── Ambiguous         a reference that fits several runs
-    ├── Unauthorized      no key, or one that does not fit
-    ├── Unavailable       a store or server that cannot be used now
-    └── StorageFull       no room to write
-    RunCancelled          raised inside a cancelled run; a BaseException on purpose
+TrodoError
+├── InvalidInput      a value that cannot be used as given
+├── NotFound          nothing of that name for this owner
+├── Ambiguous         a reference that fits several runs
+├── Unauthorized      no key, or one that does not fit
+├── Unavailable       a store or server that cannot be used now
+└── StorageFull       no room to write
+RunCancelled          raised inside a cancelled run; a BaseException on purpose
 """
 
 

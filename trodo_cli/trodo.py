@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from trodo_cli import *  # noqa: F403
 
 __version__ = trodo_cli.__version__
-__all__ = trodo_cli.__all__  # noqa: PLE0605
+__all__ = trodo_cli.__all__
 
 
 def __getattr__(name: str) -> Any:

@@ -5,8 +5,11 @@ from pathlib import Path
 from trodo_cli.client.base import Client
 from trodo_cli.errors import InvalidInput
 
+LOCAL_OWNER = "local"
+"""Who owns what is recorded without a server."""
 
-def connect(target: str, *, api_key: str | None = None, owner: str = "local", create: bool = True) -> Client:
+
+def connect(target: str, *, create: bool = True) -> Client:
     """Open a target: a path of a SQLite file or `memory:`.
 
     With `create=False` a missing file is `NotFound`. Raises `InvalidInput` for a target of another kind,
@@ -20,4 +23,4 @@ def connect(target: str, *, api_key: str | None = None, owner: str = "local", cr
     from trodo_cli.stores.sqlite import SqliteStore
 
     path = None if target == "memory:" else Path(target).expanduser()
-    return LocalClient(SqliteStore(path, create=create), owner)
+    return LocalClient(SqliteStore(path, create=create), LOCAL_OWNER)

@@ -68,8 +68,13 @@ class Traces(Protocol):
 class Client(Protocol):
     """What `connect` gives."""
 
-    runs: Runs
-    traces: Traces
+    @property
+    def runs(self) -> Runs:
+        """Lists, finds, cancels and deletes runs."""
+
+    @property
+    def traces(self) -> Traces:
+        """Reads span trees and follows runs."""
 
     def publish(self, events: Sequence[Event], *, alive: bool = True) -> Appended:
         """Store events of producers. `alive`: the producer is at work now."""

@@ -136,7 +136,9 @@ class LocalTraces:
     def span(self, run_id: str, span_id: str) -> Span:
         span = self._hub.store.span(self._owner, ids.canonical_id(run_id), ids.canonical_id(span_id))
         if span is None:
-            raise NotFound(f"no span {span_id} in run {run_id}", f"`trodo trace show {run_id}` shows its spans")
+            raise NotFound(
+                f"no span {span_id} in run {run_id}", f"`trodo trace show {run_id}` shows its spans"
+            )
         return span
 
     def stream(self, run_id: str, *, after: int = 0, payload: bool = True) -> Iterator[Event]:

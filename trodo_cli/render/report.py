@@ -3,35 +3,30 @@
 Whatever is folded, cut or left out is counted where it is missing.
 """
 
+from dataclasses import dataclass
 from shlex import quote
 
 from trodo_cli.insight.failure import Failure, failure
 from trodo_cli.model.ids import is_run_id
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
-from trodo_cli.model.trace import Trace
-from trodo_cli.render.excerpt import details_of, excerpt, pretty, short_line, wrapped
-from trodo_cli.render.format import clock, counted, duration, fitted, short_id
-from trodo_cli.render.rows import Row, ViewState, flatten
+from trodo_cli.model.trace import Trace, Tree
+from trodo_cli.render.excerpt import LINE_LIMIT, details_of, excerpt, indented, message, pretty, short_line
+from trodo_cli.render.facts import elapsed, flowed, run_label, run_time, run_totals, span_count, spaced, took
+from trodo_cli.render.format import clock, counted, fitted, short_id
+from trodo_cli.render.rows import ViewState, flatten
 from trodo_cli.render.safe import safe_line
-from trodo_cli.render.text import (
-    DEFAULT_WIDTH,
-    bar_cells,
-    elapsed,
-    error_text,
-    row_line,
-    run_facts,
-    run_label,
-    spaced,
-)
-from trodo_cli.render.theme import Glyphs, Line, Piece, fitted_line, line_cells, status_role
+from trodo_cli.render.text import DEFAULT_WIDTH, bar_cells, row_line
+from trodo_cli.render.theme import Glyphs, Line, Piece, fitted_line, kind_role, padded_line, status_role
 from trodo_cli.render.timeline import Window, trace_window
 
 ROW_LIMIT = 200
 OPEN_LIMIT = 8
 CHAIN_ENDS = 3
+"""Names shown at either end of a long chain."""
+
 NAME_CELLS = 32
-"""One name in a chain of names may be this wide."""
+"""How wide one name in a chain may be."""
 
 
 def trace_report(
@@ -43,18 +38,191 @@ def trace_report(
     waterfall: bool = False,
     width: int | None = DEFAULT_WIDTH,
 ) -> list[Line]:
-    """The whole report; `full` opens every row and cuts nothing, a `width` of None cuts no line."""
+    """The whole report; `full` opens every row and leaves nothing out, a `width` of None cuts no line."""
     run = trace.summary
-    now_ns = _as_of(run, now_ns)
-    cause = failure(trace) if run.status == "failed" else None
-    view = ViewState(levels=None if full else 2)
-    rows = flatten(trace, view)
+    report = _Report(trace, run, glyphs, _as_of(run, now_ns), width, full, waterfall)
     sections = [
-        [verdict_line(run, glyphs, now_ns)],
-        _cause(cause, glyphs, width, full) if cause else [],
-        _cancel(run, glyphs),
-        _still_open(trace, run, glyphs, now_ns),
-        _tree(rows, trace, glyphs, now_ns, width, full=full, waterfall=waterfall),
-        _next(run, cause, glyphs, has_more=not full and _is_cut(rows)),
+        verdict(run, glyphs, report.now_ns, width),
+        report.why(),
+        report.cancel(),
+        report.still_open(),
+        report.rows(),
+        report.next_commands(),
     ]
-    return [line for section in sections if section for line in [*section, Line()]][:-1]
+    lines = [line for section in sections if section for line in ([], *section)]
+    return lines[1:] if width is None else [fitted_line(line, width, glyphs.ellipsis) for line in lines[1:]]
+
+
+def verdict(run: Run, glyphs: Glyphs, now_ns: int, width: int | None) -> list[Line]:
+    """How a run went, in one line where the width allows."""
+    outcome: Piece = (f"{glyphs.status(run.status)} {run.status}", status_role(run.status))
+    name = fitted(short_line(run.agent, glyphs), NAME_CELLS, glyphs.ellipsis)
+    errors = run.totals.errors if run.status != "failed" else 0
+    facts: list[Piece] = [
+        (name, "agent"),
+        (run_label(run, glyphs), "muted"),
+        run_time(run, now_ns, glyphs),
+        span_count(run),
+        (counted(errors, "error") if errors else "", "error"),
+        *run_totals(run, glyphs),
+    ]
+    return flowed([outcome], facts, width)
+
+
+@dataclass(slots=True)
+class _Report:
+    """The sections of one report; each is empty when there is nothing to tell."""
+
+    trace: Trace
+    run: Run
+    glyphs: Glyphs
+    now_ns: int
+    width: int | None
+    full: bool
+    waterfall: bool
+    cause: Failure | None = None
+    leaves_out: bool = False
+    """Whether a section has left something out that `full` shows."""
+
+    def why(self) -> list[Line]:
+        """The root cause: the way down to it, its error, and what it was called with."""
+        if self.run.status != "failed" or (cause := failure(self.trace)) is None:
+            return []
+        self.cause = cause
+        error = ": ".join(filter(None, (cause.error_type, cause.error))) or "no error was told"
+        if cause.error_type and cause.error and cause.error.startswith(cause.error_type):
+            error = cause.error
+        lines = [self._chain(cause.path), *message(error, "error", self.glyphs, self._room(2), self._limit)]
+        lines += self._payload("input", details_of(cause.span).input)
+        if cause.child is not None:
+            lines.append([(f"a run started there failed as well: {run_label(cause.child, self.glyphs)}", "warning")])
+        if cause.others:
+            lines.append([(f"{counted(cause.others, 'other span')} failed too", "muted")])
+        return [[("why", "heading")], *indented(lines, 2)]
+
+    def cancel(self) -> list[Line]:
+        """Who asked the run to stop, and whether its process has heard of it."""
+        cancel = self.run.cancel
+        if cancel is None:
+            return []
+        asked = f"requested at {clock(cancel.requested_ns)}"
+        if by := short_line(cancel.by, self.glyphs):
+            asked += f" by {by}"
+        lines: list[Line] = [[(asked, None)]]
+        if cancel.reason:
+            lines += message(cancel.reason, "warning", self.glyphs, self._room(2), self._limit)
+        if cancel.delivered_ns is not None:
+            wait = took(cancel.delivered_ns - cancel.requested_ns, self.glyphs)
+            lines.append([(f"delivered after {wait}", None)])
+        elif not self.run.is_terminal:
+            lines.append([("not delivered yet: the run's process has not asked since", "warning")])
+        return [[("cancel", "heading")], *indented(lines, 2)]
+
+    def still_open(self) -> list[Line]:
+        """What a run is at just now, or was when it was last heard of."""
+        if self.run.status not in ("running", "lost"):
+            return []
+        tree = self.trace.tree()
+        spans = _open_leaves(tree)
+        if not spans:
+            return []
+        shown = spans if self.full else spans[:OPEN_LIMIT]
+        lines = [self._open_line(span, tree) for span in shown]
+        if more := len(spans) - len(shown):
+            self.leaves_out = True
+            lines.append([(f"{self.glyphs.ellipsis} {counted(more, 'more open span')}", "muted")])
+        heading = "now" if self.run.status == "running" else "open when it was last heard of"
+        return [[(heading, "heading")], *indented(lines, 2)]
+
+    def rows(self) -> list[Line]:
+        """The tree."""
+        rows = flatten(self.trace, ViewState(levels=None if self.full else 2))
+        shown = rows if self.full else rows[:ROW_LIMIT]
+        window = trace_window(self.trace, self.now_ns) if self.waterfall else None
+        lines = [row_line(row, self.glyphs, self.now_ns, self.width, window) for row in shown]
+        if more := len(rows) - len(shown):
+            lines.append([(f"{self.glyphs.ellipsis} {counted(more, 'more row')}", "muted")])
+        self.leaves_out |= more > 0 or any(row.hidden for row in shown)
+        return [self._ruler(window), *lines]
+
+    def next_commands(self) -> list[Line]:
+        """What to type next, as far as it makes sense for this run."""
+        name = _argument(self.run)
+        commands: list[tuple[str, str]] = []
+        if self.leaves_out:
+            commands.append((f"trodo trace show {name} --full", "every span, nothing left out"))
+        if self.cause is not None and self.cause.child is not None:
+            commands.append((f"trodo trace show {_argument(self.cause.child)}", "the run below that failed"))
+        if self.run.status in ("pending", "running", "lost"):
+            commands.append((f"trodo tail {name}", "follow it live"))
+        if self.run.status in ("pending", "running") and self.run.cancel is None:
+            commands.append((f"trodo runs cancel {name}", "ask it to stop"))
+        column = max((len(command) for command, _ in commands), default=0)
+        lines: list[Line] = [[(command.ljust(column + 3), "accent"), (what, "muted")] for command, what in commands]
+        return [[("next", "heading")], *indented(lines, 2)] if lines else []
+
+    @property
+    def _limit(self) -> int | None:
+        return None if self.full else LINE_LIMIT
+
+    def _room(self, indent: int) -> int | None:
+        return None if self.width is None else max(self.width - indent, 20)
+
+    def _chain(self, path: list[Span]) -> Line:
+        """The names on the way down: `article-pipeline › research › ⚙ search  1.9s`."""
+        *above, last = path
+        line: Line = []
+        for name in _shortened([self._short_name(span) for span in above], self.glyphs):
+            line += [(name, None), (self.glyphs.separator, "muted")]
+        sign: Piece = (f"{self.glyphs.kind(last.kind)} ", kind_role(last.kind))
+        time = elapsed(last.started_ns, last.ended_ns, last.status, self.now_ns, self.glyphs)
+        return spaced([*line, sign, (self._short_name(last), "heading")], [(time, "time")])
+
+    def _short_name(self, span: Span) -> str:
+        name = short_line(span.name, self.glyphs) or short_line(span.kind, self.glyphs)
+        return fitted(name, NAME_CELLS, self.glyphs.ellipsis)
+
+    def _payload(self, label: str, value: object) -> list[Line]:
+        if value is None:
+            return []
+        lines = excerpt(pretty(value), self.glyphs, self._room(4), self._limit)
+        self.leaves_out |= not self.full and len(lines) > LINE_LIMIT
+        return [[(label, "muted")], *indented(lines, 2)]
+
+    def _open_line(self, span: Span, tree: Tree) -> Line:
+        return self._chain([*tree.path(span.id)])
+
+    def _ruler(self, window: Window | None) -> Line:
+        """The heading of the tree; above bars, the ends of the time they stand for."""
+        if window is None:
+            return [("trace", "heading")]
+        width = self.width or DEFAULT_WIDTH
+        end = took(window.end_ns - window.start_ns, self.glyphs)
+        left = padded_line([("trace", "heading")], width - bar_cells(width))
+        return [*left, ("0" + end.rjust(bar_cells(width) - 1), "muted")]
+
+
+def _as_of(run: Run, now_ns: int) -> int:
+    """The moment the report speaks of: now, or the last sign of a run that is no more."""
+    if run.ended_ns is not None:
+        return run.ended_ns
+    return run.heartbeat_ns or now_ns if run.status == "lost" else now_ns
+
+
+def _open_leaves(tree: Tree) -> list[Span]:
+    """The open spans with no open span below them, the one that is open longest first."""
+    spans = [span for span in tree.spans.values() if span.is_open]
+    waiting = {span.parent_id for span in spans if span.id not in tree.cut}
+    return sorted((span for span in spans if span.id not in waiting), key=lambda span: (span.started_ns, span.id))
+
+
+def _shortened(names: list[str], glyphs: Glyphs) -> list[str]:
+    if len(names) <= 2 * CHAIN_ENDS:
+        return names
+    middle = f"{glyphs.ellipsis} {counted(len(names) - 2 * CHAIN_ENDS, 'more level')} {glyphs.ellipsis}"
+    return [*names[:CHAIN_ENDS], middle, *names[-CHAIN_ENDS:]]
+
+
+def _argument(run: Run) -> str:
+    """The run as a shell takes it: its short id, or the whole of a foreign one."""
+    return quote(safe_line(short_id(run.id) if is_run_id(run.id) else run.id))

@@ -56,10 +56,13 @@ class Row:
         return self.run if self.span is None else None
 
     @property
+    def subject(self) -> Run | Span:
+        """Whose status and times the row shows; a run knows more of itself than its topmost span."""
+        return self.run or self.span or Run(id=self.key)
+
+    @property
     def is_failed(self) -> bool:
-        if self.span is not None:
-            return self.span.status == "error"
-        return self.run is not None and self.run.status == "failed"
+        return self.subject.status in ("error", "failed")
 
 
 def flatten(trace: Trace, view: ViewState) -> list[Row]:

@@ -1,25 +1,27 @@
 """One row of a trace, or one event, as one line of text.
 
-Shared by `trodo trace show`, `trodo tail` and the explorer. What a trace says passes `short_line`,
-which is `safe_line` of a beginning: no other text of a producer may reach a line.
+Shared by `trodo trace show`, `trodo tail` and the explorer. What a producer said gets here only
+through `short_line` and the facts built on it, so that it is inert.
 """
 
 from trodo_cli.model.event import CancelRequested, Event, RunEnd, RunStart, SpanEnd, SpanStart
-from trodo_cli.model.run import Run
+from trodo_cli.model.run import Cancel, Run
 from trodo_cli.model.span import Span
 from trodo_cli.render.excerpt import short_line
-from trodo_cli.render.format import cost, counted, duration, short_id, tokens
+from trodo_cli.render.facts import elapsed, error_text, money, run_label, run_totals, span_count, spaced, took, usage
 from trodo_cli.render.rows import GUIDE_LEVELS, Row
 from trodo_cli.render.theme import UNICODE, Glyphs, Line, Piece, fitted_line, kind_role, padded_line, status_role
 from trodo_cli.render.timeline import Window, bar
 
+DEFAULT_WIDTH = 80
 EVENT_CHARACTERS = 1_000
 """Characters of a name or message in an event's line, which may be read by a program."""
 
-DEFAULT_WIDTH = 80
 _TIME_CELLS = 8
 _CELLS_PER_LEVEL = 8
-"""At most one level of guides for so many cells of width, so that names keep most of the line."""
+"""One level of guides for so many cells of width at most, so that names keep most of the line."""
+
+_MARKS = {"orphan": "its parent is missing", "cycle": "its parents form a circle"}
 
 
 def row_line(
@@ -38,19 +40,15 @@ def event_line(event: Event, glyphs: Glyphs = UNICODE) -> Line | None:
     """An event as `trodo tail` tells it; None for one that says nothing new to a reader."""
     match event:
         case SpanStart(span=span):
-            return [(f"{glyphs.arrow} ", "muted"), (_name(span, glyphs, EVENT_CHARACTERS), "name")]
+            return [(f"{glyphs.arrow} ", "running"), (_name(span, glyphs, EVENT_CHARACTERS), "name")]
         case SpanEnd(span=span):
             return _span_end(span, glyphs)
         case RunStart(run=run):
-            agent = short_line(run.agent, glyphs, EVENT_CHARACTERS)
-            named: list[Piece] = [(f"{agent} ", "agent")] if agent else []
-            return [(f"{glyphs.begin} ", "running"), *named, ("run ", "muted"), (run_label(run), "muted")]
+            return _run_start(run, glyphs)
         case RunEnd(run=run):
             return _run_end(run, glyphs)
-        case CancelRequested():
-            by, reason = (short_line(said, glyphs, EVENT_CHARACTERS) for said in (event.cancel.by, event.cancel.reason))
-            text = " cancel requested" + (f" by {by}" if by else "") + (f": {reason}" if reason else "")
-            return [(glyphs.cancel_request, "warning"), (text, "warning")]
+        case CancelRequested(cancel=cancel):
+            return _cancel_requested(cancel, glyphs)
         case _:
             return None
 
@@ -66,118 +64,68 @@ def guides(row: Row, glyphs: Glyphs, levels: int = GUIDE_LEVELS) -> str:
     return skipped + "".join(trunks) + (glyphs.branch if row.guides & 1 else glyphs.last_branch)
 
 
-def spaced(line: Line, facts: list[Piece]) -> Line:
-    """The line with facts behind it, two spaces before each; an empty one is left out."""
-    pieces = list(line)
-    for text, role in facts:
-        if text:
-            pieces += [("  " if pieces else "", None), (text, role)]
-    return pieces
-
-
-def usage(input_tokens: int | None, output_tokens: int | None, glyphs: Glyphs) -> str:
-    """Tokens in and out, `1.2k→300`; empty when there are none."""
-    if not input_tokens and not output_tokens:
-        return ""
-    return f"{tokens(input_tokens)}{glyphs.arrow}{tokens(output_tokens)}"
-
-
-def elapsed(started_ns: int, ended_ns: int | None, is_open: bool, now_ns: int, glyphs: Glyphs) -> str:
-    """A duration; of what is still running the time so far and an ellipsis."""
-    if ended_ns is not None:
-        return duration(ended_ns - started_ns).replace("µ", glyphs.micro)
-    if not is_open or not started_ns:
-        return ""
-    return duration(max(now_ns - started_ns, 0)).replace("µ", glyphs.micro) + glyphs.ellipsis
-
-
-def error_text(error: str | None, error_type: str | None, glyphs: Glyphs) -> str:
-    """The first line of an error behind its type, or behind the word `error`."""
-    message, kind = short_line(error, glyphs), short_line(error_type, glyphs)
-    if not message or message.startswith(kind or "\0"):
-        return message or kind
-    return f"{kind or 'error'}: {message}"
-
-
-def run_facts(run: Run, glyphs: Glyphs, now_ns: int) -> list[Piece]:
-    """How long a run took, how much was in it and what it cost."""
-    totals = run.totals
-    return [
-        (elapsed(run.started_ns, run.ended_ns, not run.is_terminal, now_ns, glyphs), "time"),
-        (counted(totals.spans, "span"), None),
-        (usage(totals.input_tokens, totals.output_tokens, glyphs), "muted"),
-        (cost(totals.cost) if totals.cost is not None else "", "cost"),
-    ]
-
-
-def run_label(run: Run) -> str:
-    """The short id of a run, inert."""
-    return short_line(short_id(run.id), UNICODE)
-
-
-def _with_bar(row: Row, label: Line, glyphs: Glyphs, now_ns: int, width: int, window: Window) -> Line:
-    wide = bar_cells(width)
-    left = padded_line(spaced(label, _facts(row, glyphs)), width - wide - _TIME_CELLS - 3, glyphs.ellipsis)
-    started_ns, ended_ns, status = _times(row)
-    time = _time(row, glyphs, now_ns).rjust(_TIME_CELLS)
-    drawn = bar(window, started_ns, ended_ns, wide, glyphs)
-    return [*left, (" ", None), (time, "time"), ("  ", None), (drawn, status_role(status))]
-
-
 def bar_cells(width: int) -> int:
     """How many cells of a line's width belong to the bar."""
     return max(width * 3 // 10, 8)
 
 
+def _with_bar(row: Row, label: Line, glyphs: Glyphs, now_ns: int, width: int, window: Window) -> Line:
+    room = width - bar_cells(width) - _TIME_CELLS - 3
+    of = row.subject
+    drawn = bar(window, of.started_ns, of.ended_ns, bar_cells(width), glyphs)
+    return [
+        *padded_line(spaced(label, _facts(row, glyphs)), max(room, 0), glyphs.ellipsis),
+        (f" {_time(row, glyphs, now_ns):>{_TIME_CELLS}}", "time"),
+        (f"  {drawn}", status_role(of.status)),
+    ]
+
+
+def _time(row: Row, glyphs: Glyphs, now_ns: int) -> str:
+    of = row.subject
+    return elapsed(of.started_ns, of.ended_ns, of.status, now_ns, glyphs)
+
+
 def _head(row: Row, glyphs: Glyphs) -> Line:
     """Status, kind and name."""
-    status = _times(row)[2]
-    line: Line = [(glyphs.status(status), status_role(status)), (" ", None)]
+    status = row.subject.status
+    line: Line = [(f"{glyphs.status(status)} ", status_role(status))]
     if row.span is None:
-        agent = short_line(row.run.agent if row.run else "", glyphs)
+        agent = short_line(row.run.agent, glyphs) if row.run else ""
         return [*line, (f"{glyphs.link} ", "accent"), (agent or "run", "agent")]
-    kind = row.span.kind
-    role = kind_role(kind)
-    return [
-        *line,
-        (f"{glyphs.kind(kind)} ", role),
-        (_name(row.span, glyphs), "agent" if role == "agent" else "name"),
-    ]
+    role = kind_role(row.span.kind)
+    named: Piece = (_name(row.span, glyphs), "agent" if role == "agent" else "name")
+    return [*line, (f"{glyphs.kind(row.span.kind)} ", role), named]
 
 
 def _facts(row: Row, glyphs: Glyphs) -> list[Piece]:
     """Everything about a row but its name and its time."""
-    facts = _link_facts(row.link, glyphs) if row.link else _span_facts(row, glyphs)
-    if row.hidden:
-        facts.append((f"+{counted(row.hidden, 'span')}", "accent"))
-    return facts
-
-
-def _link_facts(run: Run, glyphs: Glyphs) -> list[Piece]:
-    return [
-        (run.status, status_role(run.status)),
-        *run_facts(run, glyphs, 0)[1:],
-        (error_text(run.error, run.error_type, glyphs), "error"),
-        (f"run {run_label(run)}", "muted"),
-    ]
-
-
-def _span_facts(row: Row, glyphs: Glyphs) -> list[Piece]:
-    span = row.span
-    assert span is not None
-    facts: list[Piece] = [(said, "muted") for said in _beside_name(span, glyphs)]
-    if row.run is not None:
-        facts += run_facts(row.run, glyphs, 0)[2:]
-    elif span.usage is not None:
-        facts.append((usage(span.usage.input, span.usage.output, glyphs), "muted"))
-    if row.run is None and span.cost is not None:
-        facts.append((cost(span.cost), "cost"))
-    if span.level == "warning":
-        facts.append(("warning", "warning"))
-    facts.append((error_text(span.error, span.error_type, glyphs), "error"))
+    facts = _run_facts(row, row.run, glyphs) if row.run else _span_facts(row.span, glyphs)
     if row.mark:
-        facts.append(("parent not seen" if row.mark == "orphan" else "its parents form a circle", "warning"))
+        facts.append((_MARKS[row.mark], "warning"))
+    if row.hidden:
+        facts.append((f"+{row.hidden:,} span{'s' * (row.hidden > 1)}", "accent"))
     return facts
+
+
+def _run_facts(row: Row, run: Run, glyphs: Glyphs) -> list[Piece]:
+    facts = [*run_totals(run, glyphs), (error_text(run.error, run.error_type, glyphs), "error")]
+    if row.span is not None:
+        return list[Piece](facts)
+    label: Piece = (f"run {run_label(run, glyphs)}", "muted")
+    return [(run.status, status_role(run.status)), label, span_count(run), *facts]
+
+
+def _span_facts(span: Span | None, glyphs: Glyphs) -> list[Piece]:
+    if span is None:
+        return []
+    used = usage(span.usage.input, span.usage.output, glyphs) if span.usage else ""
+    return [
+        *((said, "muted") for said in _beside_name(span, glyphs)),
+        (used, "muted"),
+        (money(span.cost), "cost"),
+        ("warning" if span.level == "warning" else "", "warning"),
+        (error_text(span.error, span.error_type, glyphs), "error"),
+    ]
 
 
 def _beside_name(span: Span, glyphs: Glyphs) -> list[str]:
@@ -186,40 +134,41 @@ def _beside_name(span: Span, glyphs: Glyphs) -> list[str]:
     return [short_line(said, glyphs) for said in (span.model, span.tool) if said and said.lower() not in name]
 
 
-def _times(row: Row) -> tuple[int, int | None, str]:
-    """Start, end and status of what a row stands for; the run knows more than its topmost span."""
-    of = row.run or row.span
-    assert of is not None
-    return of.started_ns, of.ended_ns, of.status
-
-
-def _time(row: Row, glyphs: Glyphs, now_ns: int) -> str:
-    started_ns, ended_ns, status = _times(row)
-    return elapsed(started_ns, ended_ns, status in ("running", "lost"), now_ns, glyphs)
-
-
-def _name(span: Span, glyphs: Glyphs, limit: int = 200) -> str:
+def _name(span: Span, glyphs: Glyphs, limit: int = EVENT_CHARACTERS) -> str:
     return short_line(span.name, glyphs, limit) or short_line(span.kind, glyphs, limit)
 
 
 def _span_end(span: Span, glyphs: Glyphs) -> Line:
-    took = duration(span.duration_ns).replace("µ", glyphs.micro)
-    role = status_role(span.status)
-    line: Line = [(f"{glyphs.back_arrow} ", role), (_name(span, glyphs, EVENT_CHARACTERS), "name"), (f" {took}", "time")]
-    if span.status == "cancelled":
-        line.append((" cancelled", "cancelled"))
-    return [*line, *_outcome(span.status == "error", span, glyphs)]
+    return [
+        (f"{glyphs.back_arrow} ", status_role(span.status)),
+        (_name(span, glyphs, EVENT_CHARACTERS), "name"),
+        (f" {took(span.duration_ns, glyphs)}", "time"),
+        (" cancelled" if span.status == "cancelled" else "", "cancelled"),
+        (_outcome(span, glyphs) if span.status == "error" else "", "error"),
+    ]
+
+
+def _run_start(run: Run, glyphs: Glyphs) -> Line:
+    agent = short_line(run.agent, glyphs, EVENT_CHARACTERS)
+    label: Piece = (f"run {run_label(run, glyphs)}", "muted")
+    return [(f"{glyphs.begin} ", "running"), (f"{agent} " if agent else "", "agent"), label]
 
 
 def _run_end(run: Run, glyphs: Glyphs) -> Line:
-    role = status_role(run.status)
-    took = duration(run.duration_ns if run.started_ns else None).replace("µ", glyphs.micro)
-    line: Line = [(f"{glyphs.end} {run.status}", role), (f" {took}", "time")]
-    return [*line, *_outcome(run.status != "completed", run, glyphs)]
+    return [
+        (f"{glyphs.end} {run.status}", status_role(run.status)),
+        (f" {took(run.duration_ns, glyphs)}" if run.started_ns else "", "time"),
+        (_outcome(run, glyphs) if run.status == "failed" else "", "error"),
+    ]
 
 
-def _outcome(is_told: bool, of: Span | Run, glyphs: Glyphs) -> list[Piece]:
-    message = short_line(of.error or of.error_type, glyphs, EVENT_CHARACTERS)
-    if not is_told or not (message or of.status in ("error", "failed")):
-        return []
-    return [(f" error: {message}" if message else " error", "error")]
+def _outcome(of: Span | Run, glyphs: Glyphs) -> str:
+    said = short_line(of.error or of.error_type, glyphs, EVENT_CHARACTERS)
+    return f" error: {said}" if said else " error"
+
+
+def _cancel_requested(cancel: Cancel, glyphs: Glyphs) -> Line:
+    by = short_line(cancel.by, glyphs, EVENT_CHARACTERS)
+    reason = short_line(cancel.reason, glyphs, EVENT_CHARACTERS)
+    text = "cancel requested" + (f" by {by}" if by else "") + (f": {reason}" if reason else "")
+    return [(f"{glyphs.cancel_request} {text}", "warning")]

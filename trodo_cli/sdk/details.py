@@ -66,4 +66,8 @@ def _object(attributes: dict[str, Any]) -> bytes:
     data = json_value(attributes)
     if not data.startswith(b'{"cut":true'):
         return data
-    return b"{" + b",".join(json_value(key) + b":" + json_value(value) for key, value in attributes.items()) + b"}"
+    return (
+        b"{"
+        + b",".join(json_value(key) + b":" + json_value(value) for key, value in attributes.items())
+        + b"}"
+    )

@@ -57,5 +57,3 @@ class JoinedRun:
         self._token = None
         recorder().runs.leave(self.run)
         settle_task(self.run, self._task, error)
-
-

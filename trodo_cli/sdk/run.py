@@ -142,7 +142,7 @@ def _tags(metadata: dict[str, Any]) -> tuple[str, ...]:
     """What a run can be found by: the list under `tags`, and every short value as `key=value`."""
     listed = metadata.get("tags")
     tags = [str(tag) for tag in listed] if isinstance(listed, list | tuple | set) else []
-    tags += [f"{k}={v}" for k, v in metadata.items() if k != "tags" and isinstance(v, str | int | bool | float)]
+    tags += [
+        f"{k}={v}" for k, v in metadata.items() if k != "tags" and isinstance(v, str | int | bool | float)
+    ]
     return tuple(tag for tag in tags if len(tag) <= 200)
-
-

@@ -140,7 +140,12 @@ class SpanHandle:
 
     @quietly
     def set_error(
-        self, message: str, *, type: str | None = None, status_code: Any = None, stack_trace: str | None = None
+        self,
+        message: str,
+        *,
+        type: str | None = None,
+        status_code: Any = None,
+        stack_trace: str | None = None,
     ) -> None:
         """Mark the span as failed, also when no exception leaves its block."""
         self._span.error = str(message)[:MAX_ERROR_CHARACTERS]
@@ -184,5 +189,3 @@ def _overlaid(usage: Usage, said: Usage) -> Usage | None:
     values = {f: v for f in Usage.__struct_fields__ if (v := getattr(said, f)) is not None}
     merged = msgspec.structs.replace(usage, **values)
     return merged if merged != Usage() else None
-
-

@@ -6,22 +6,22 @@ None of them raises into the host program, except `RunCancelled` in a run that w
 from typing import Any
 
 from trodo_cli.model import ids
-from trodo_cli.model.event import RunEnd, RunStart
 from trodo_cli.model.run import Run, RunStatus, canonical_status
 from trodo_cli.sdk.context import current
 from trodo_cli.sdk.joined import JoinedRun
-from trodo_cli.sdk.recorder import configure, quietly, record, recorder
+from trodo_cli.sdk.recorder import configure, quietly, recorder
 from trodo_cli.sdk.run import RunHandle
 from trodo_cli.sdk.span import SpanHandle
 
 FLUSH_SECONDS = 5.0
 
 
-def init(target: str | None = None, *, site_id: str | None = None, api_base: str | None = None) -> None:
-    """Say where runs are recorded; without it they go to `TRODO_TARGET`, else to the default local file.
+@quietly
+def init(target: str | None = None, *, api_base: str | None = None, **_options: Any) -> None:
+    """Say where runs are recorded: a path or `memory:`.
 
-    `target` is a path, `memory:` or a URL. `api_base` is another word for a target that is a server, and
-    `site_id` the key for it, as the official SDK calls them.
+    Without it they go to `TRODO_TARGET`, else to the file in the data folder. `api_base` is another word
+    for `target`; the other options of the official SDK are taken and change nothing here.
     """
     configure(target or api_base)
 
@@ -96,7 +96,7 @@ def start_run(
     input: Any = None,
     user: dict[str, Any] | None = None,
 ) -> str:
-    """Begin a run that no block surrounds; gives its id. Work on it with `join_run`, end it with `end_run`."""
+    """Begin a run that no block surrounds; gives its id. Work on it with `join_run`."""
     handle = wrap_agent(
         agent_name,
         distinct_id=distinct_id,
@@ -117,7 +117,7 @@ def end_run(
     error_summary: str | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> None:
-    """End a run that `start_run` began, here or in another process. `status`: `ok`, `error` or `cancelled`."""
+    """End a run that `start_run` began, here or elsewhere. `status`: `ok`, `error`, `cancelled`."""
     known_id = _known_id(run_id)
     if known_id is None:
         return

@@ -42,9 +42,7 @@ class Store(Protocol):
     def asked_to_stop(self, owner: str, run_ids: Sequence[str]) -> list[str]:
         """Which of these runs have a cancel request that was not delivered yet; only reads."""
 
-    def list_runs(
-        self, owner: str, wanted: RunFilter, limit: int, after: Cursor | None, now_ns: int
-    ) -> Page:
+    def list_runs(self, owner: str, wanted: RunFilter, limit: int, after: Cursor | None, now_ns: int) -> Page:
         """Runs, newest first, without payloads."""
 
     def run(self, owner: str, run_id: str, now_ns: int) -> Run | None:

@@ -9,7 +9,7 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -23,6 +23,11 @@ BUSY_TIMEOUT_MS = 10_000
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
 
 Result = TypeVar("Result")
+
+
+def fetched(connection: apsw.Connection, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """All rows of a query."""
+    return connection.execute(sql, values).fetchall()
 
 
 class _Job(Generic[Result]):
@@ -46,7 +51,9 @@ class Database:
         self._commits = 0
         if path is not None and not path.exists():
             if not create:
-                raise NotFound(f"there is no database at {path}", "check --target, or record a run there first")
+                raise NotFound(
+                    f"there is no database at {path}", "check --target, or record a run there first"
+                )
             self._make_folder(path.parent)
         with self._translated():
             self._writer = self._connect()
@@ -156,11 +163,13 @@ class Database:
             self._migrate(connection)
 
     def _checked_version(self, connection: apsw.Connection) -> int:
-        application, version = connection.execute(
-            "SELECT application_id, user_version FROM pragma_application_id, pragma_user_version"
-        ).fetchall()[0]
+        application, version, tables = fetched(
+            connection,
+            "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)"
+            " FROM pragma_application_id, pragma_user_version",
+        )[0]
         if application != APPLICATION_ID:
-            if application or connection.execute("SELECT count(*) FROM sqlite_schema").get:
+            if application or tables:
                 raise InvalidInput(
                     f"{self.path} is a database of another program", "name another file with --target"
                 )
@@ -191,7 +200,8 @@ class Database:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise Unavailable(
-                f"cannot make the folder {folder}: {error.strerror}", "choose another with --target or TRODO_HOME"
+                f"cannot make the folder {folder}: {error.strerror}",
+                "choose another with --target or TRODO_HOME",
             ) from None
 
     @contextmanager
@@ -201,7 +211,9 @@ class Database:
         try:
             yield
         except apsw.NotADBError:
-            raise InvalidInput(f"{place} is not a trodo database", "name another file with --target") from None
+            raise InvalidInput(
+                f"{place} is not a trodo database", "name another file with --target"
+            ) from None
         except apsw.FullError:
             raise StorageFull(f"no room to write to {place}", "free some space; nothing was lost") from None
         except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError, apsw.AuthError) as error:
@@ -213,6 +225,8 @@ class Database:
                 f"{place} is held by another process", "try again; `trodo doctor` says who uses it"
             ) from None
         except apsw.IOError as error:
-            raise StorageFull(f"cannot write to {place}: {error}", "check the disk; nothing was lost") from None
+            raise StorageFull(
+                f"cannot write to {place}: {error}", "check the disk; nothing was lost"
+            ) from None
         except apsw.CorruptError:
             raise Unavailable(f"{place} is damaged", "move it aside and restore a copy") from None

@@ -9,12 +9,12 @@ a number that a later change of the same row replaced is kept aside, so every nu
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from trodo_cli.model.event import CancelRequested, Event, RunEnd, RunStart, SpanEnd, SpanStart, SpanUpdate
 from trodo_cli.model.payload import NO_PAYLOAD
 from trodo_cli.model.run import Cancel, Run, Totals, first_end, folded_run, newer_start, produced_run
 from trodo_cli.model.span import Span, newer_span, span_rank
-
-import msgspec
 
 
 @dataclass(slots=True)
@@ -48,7 +48,11 @@ class RunRow:
         """The run a reader sees."""
         run = folded_run(self.id, self.start, self.end)
         return msgspec.structs.replace(
-            run, totals=self.totals, cancel=self.cancel, heartbeat_ns=self.heartbeat_ns, last_seq=self.last_seq
+            run,
+            totals=self.totals,
+            cancel=self.cancel,
+            heartbeat_ns=self.heartbeat_ns,
+            last_seq=self.last_seq,
         )
 
     @property

@@ -30,8 +30,8 @@ def events_between(
         if span is None:
             found.append(RunStart(run_id=run.id, seq=number, run=_announced(run, row)))
         else:
-            span = span if span.is_open else opened_span(span)
-            found.append(SpanUpdate(run_id=run.id, seq=number, span=span))
+            then = span if span.is_open else opened_span(span)
+            found.append(SpanUpdate(run_id=run.id, seq=number, span=then))
     found += [event for event in _run_events(run, row) if seq < event.seq <= last]
     return sorted(found, key=lambda event: event.seq)
 

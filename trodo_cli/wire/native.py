@@ -16,7 +16,10 @@ _INT64 = 2**63
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
-_LONE_SURROGATE = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F]..")
+_LONE_SURROGATE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    rb"|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F].."
+)
 
 
 def write_event(event: Event) -> bytes:
@@ -79,7 +82,9 @@ def _settle_span(span: Span) -> None:
     if span.parent_id is not None:
         span.parent_id = canonical_id(storable_text(span.parent_id)) if span.parent_id else None
     span.kind = canonical_kind(span.kind)
-    _settle_texts(span, ("name", "kind", "level", "model", "provider", "tool", "error", "error_type", "status_code"))
+    _settle_texts(
+        span, ("name", "kind", "level", "model", "provider", "tool", "error", "error_type", "status_code")
+    )
     counts = msgspec.structs.astuple(span.usage) if span.usage else ()
     _check_range("span", span.started_ns, span.ended_ns, span.version, *counts)
 

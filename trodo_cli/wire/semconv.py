@@ -7,7 +7,13 @@ from trodo_cli.model.span import Usage
 
 _TOKEN_NAMES = {
     "input": ("input", "input_tokens", "prompt_tokens", "promptTokenCount", "prompt_token_count"),
-    "output": ("output", "output_tokens", "completion_tokens", "candidatesTokenCount", "candidates_token_count"),
+    "output": (
+        "output",
+        "output_tokens",
+        "completion_tokens",
+        "candidatesTokenCount",
+        "candidates_token_count",
+    ),
     "cache_read": (
         "cache_read",
         "cache_read_input_tokens",

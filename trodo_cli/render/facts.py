@@ -1,0 +1,91 @@
+"""The small pieces that a line about a run or span is made of: how long, how much, what went wrong.
+
+Each is empty when there is nothing to tell, and a line is a list of those that are not.
+"""
+
+from trodo_cli.model.run import Run
+from trodo_cli.render.excerpt import short_line
+from trodo_cli.render.format import cells, cost, counted, duration, short_id, tokens
+from trodo_cli.render.theme import Glyphs, Line, Piece, line_cells
+
+GAP = "  "
+
+
+def spaced(line: Line, facts: list[Piece]) -> Line:
+    """The line with those facts behind it that are not empty."""
+    pieces = list(line)
+    for text, role in facts:
+        if text:
+            pieces += [(GAP, None), (text, role)]
+    return pieces
+
+
+def flowed(line: Line, facts: list[Piece], width: int | None) -> list[Line]:
+    """The line with the facts behind it, going on in the next line where the width ends."""
+    lines = [list(line)]
+    for text, role in facts:
+        if not text:
+            continue
+        if width is not None and line_cells(lines[-1]) + len(GAP) + cells(text) > width:
+            lines.append([])
+        lines[-1] += [(GAP, None), (text, role)]
+    return lines
+
+
+def took(ns: int | None, glyphs: Glyphs) -> str:
+    """A duration in the terminal's characters."""
+    return duration(ns).replace("µ", glyphs.micro)
+
+
+def elapsed(started_ns: int, ended_ns: int | None, status: str, now_ns: int, glyphs: Glyphs) -> str:
+    """How long something took; of what is still open the time so far and an ellipsis."""
+    if ended_ns is not None:
+        return took(ended_ns - started_ns, glyphs)
+    if status not in ("running", "lost") or not started_ns:
+        return ""
+    return took(max(now_ns - started_ns, 0), glyphs) + glyphs.ellipsis
+
+
+def usage(input_tokens: int | None, output_tokens: int | None, glyphs: Glyphs) -> str:
+    """Tokens in and out: `1.2k→300`."""
+    if not input_tokens and not output_tokens:
+        return ""
+    return f"{tokens(input_tokens)}{glyphs.arrow}{tokens(output_tokens)}"
+
+
+def money(usd: float | None) -> str:
+    """A cost that is known."""
+    return "" if usd is None else cost(usd)
+
+
+def error_text(error: str | None, error_type: str | None, glyphs: Glyphs) -> str:
+    """The first line of an error, behind its type or else the word `error`."""
+    said, kind = short_line(error, glyphs), short_line(error_type, glyphs)
+    if not said or (kind and said.startswith(kind)):
+        return said or kind
+    return f"{kind or 'error'}: {said}"
+
+
+def run_time(run: Run, now_ns: int, glyphs: Glyphs) -> Piece:
+    """How long a run took or has been going on."""
+    return (elapsed(run.started_ns, run.ended_ns, run.status, now_ns, glyphs), "time")
+
+
+def run_totals(run: Run, glyphs: Glyphs) -> list[Piece]:
+    """What all the spans of a run took together."""
+    totals = run.totals
+    tokens_used = usage(totals.input_tokens, totals.output_tokens, glyphs)
+    return [
+        (f"{tokens_used} tokens" if tokens_used else "", "muted"),
+        (money(totals.cost), "cost"),
+    ]
+
+
+def span_count(run: Run) -> Piece:
+    """How many spans a run has."""
+    return (counted(run.totals.spans, "span"), None)
+
+
+def run_label(run: Run, glyphs: Glyphs) -> str:
+    """The short id of a run, inert."""
+    return short_line(short_id(run.id), glyphs)

@@ -42,7 +42,7 @@ def failure(trace: Trace) -> Failure | None:
     on_path = sum(span.status == "error" for span in path[1:])
     error = (cause.error if cause else None) or run.error
     error_type = cause.error_type if cause else run.error_type
-    return Failure(path, error, error_type, run.totals.errors - on_path, _failed_child(trace, cause))
+    return Failure(path, error, error_type, run.totals.errors - on_path, _failed_child(trace, tree, cause))
 
 
 def _cause(tree: Tree, run: Run) -> Span | None:
@@ -73,10 +73,9 @@ def _failed(span: Span) -> bool:
     return span.status == "error"
 
 
-def _failed_child(trace: Trace, cause: Span | None) -> Run | None:
-    spans = trace.tree().spans
+def _failed_child(trace: Trace, tree: Tree, cause: Span | None) -> Run | None:
     for run in trace.children:
-        parent = run.parent_span_id if run.parent_span_id in spans else None
+        parent = run.parent_span_id if run.parent_span_id in tree.spans else None
         if run.status == "failed" and parent == (cause.id if cause else None):
             return run
     return None

@@ -4,7 +4,7 @@ Each is empty when there is nothing to tell, and a line is a list of those that 
 """
 
 from trodo_cli.model.run import Run
-from trodo_cli.render.excerpt import short_line
+from trodo_cli.render.excerpt import first_line, short_line
 from trodo_cli.render.format import cells, cost, counted, duration, short_id, tokens
 from trodo_cli.render.theme import Glyphs, Line, Piece, line_cells
 
@@ -20,15 +20,16 @@ def spaced(line: Line, facts: list[Piece]) -> Line:
     return pieces
 
 
-def flowed(line: Line, facts: list[Piece], width: int | None) -> list[Line]:
+def flowed(line: Line, facts: list[Piece], width: int | None, gap: str = GAP) -> list[Line]:
     """The line with the facts behind it, going on in the next line where the width ends."""
     lines = [list(line)]
     for text, role in facts:
         if not text:
             continue
-        if width is not None and line_cells(lines[-1]) + len(GAP) + cells(text) > width:
-            lines.append([])
-        lines[-1] += [(GAP, None), (text, role)]
+        if width is not None and line_cells(lines[-1]) + len(gap) + cells(text) > width:
+            lines.append([(GAP, None), (text, role)])
+        else:
+            lines[-1] += [(gap, None), (text, role)]
     return lines
 
 
@@ -60,7 +61,7 @@ def money(usd: float | None) -> str:
 
 def error_text(error: str | None, error_type: str | None, glyphs: Glyphs) -> str:
     """The first line of an error, behind its type or else the word `error`."""
-    said, kind = short_line(error, glyphs), short_line(error_type, glyphs)
+    said, kind = first_line(error, glyphs), first_line(error_type, glyphs)
     if not said or (kind and said.startswith(kind)):
         return said or kind
     return f"{kind or 'error'}: {said}"
@@ -68,17 +69,19 @@ def error_text(error: str | None, error_type: str | None, glyphs: Glyphs) -> str
 
 def run_time(run: Run, now_ns: int, glyphs: Glyphs) -> Piece:
     """How long a run took or has been going on."""
-    return (elapsed(run.started_ns, run.ended_ns, run.status, now_ns, glyphs), "time")
+    return (elapsed(run.started_ns, run.ended_ns, run.status, as_of(run, now_ns), glyphs), "time")
 
 
-def run_totals(run: Run, glyphs: Glyphs) -> list[Piece]:
-    """What all the spans of a run took together."""
-    totals = run.totals
-    tokens_used = usage(totals.input_tokens, totals.output_tokens, glyphs)
-    return [
-        (f"{tokens_used} tokens" if tokens_used else "", "muted"),
-        (money(totals.cost), "cost"),
-    ]
+def as_of(run: Run, now_ns: int) -> int:
+    """The moment up to which a run is known: now, its end, or the last sign of one that is lost."""
+    if run.ended_ns is not None:
+        return run.ended_ns
+    return (run.heartbeat_ns or now_ns) if run.status == "lost" else now_ns
+
+
+def run_usage(run: Run, glyphs: Glyphs) -> str:
+    """Tokens of all the spans of a run together."""
+    return usage(run.totals.input_tokens, run.totals.output_tokens, glyphs)
 
 
 def span_count(run: Run) -> Piece:

@@ -25,11 +25,12 @@ def duration(ns: int | None) -> str:
         return f"-{duration(-ns)}"
     if (tenths := _rounded(ns, _SECOND // 10)) < 600:
         return _below_a_minute(ns, tenths)
-    for unit_s, big, per_big, small in ((1, "m", 60, "s"), (60, "h", 60, "m"), (3_600, "d", 24, "h")):
-        count = _rounded(ns, unit_s * _SECOND)
-        if count < per_big * per_big or big == "d":
-            break
-    return f"{count // per_big}{big} {count % per_big:02}{small}"
+    if (seconds := _rounded(ns, _SECOND)) < 3_600:
+        return f"{seconds // 60}m {seconds % 60:02}s"
+    if (minutes := _rounded(ns, 60 * _SECOND)) < 1_440:
+        return f"{minutes // 60}h {minutes % 60:02}m"
+    hours = _rounded(ns, 3_600 * _SECOND)
+    return f"{hours // 24}d {hours % 24:02}h"
 
 
 def tokens(number: int | None) -> str:
@@ -63,7 +64,7 @@ def cost(usd: float | None) -> str:
 
 
 def age(ns_then: int, ns_now: int) -> str:
-    """How long ago: `3s ago`, `2m ago`, `5h ago`, `3d ago`, after a month the date; `in 3s` for the future."""
+    """How long ago: `3s ago`, `2m ago`, `5h ago`, `3d ago`, after a month the date; `in 3s` ahead."""
     if ns_then == 0:
         return NOTHING
     seconds = abs(ns_now - ns_then) // _SECOND

@@ -11,22 +11,27 @@ from trodo_cli.model.ids import is_run_id
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
 from trodo_cli.model.trace import Trace, Tree
+from trodo_cli.render.chain import NAME_CELLS, chain
 from trodo_cli.render.excerpt import LINE_LIMIT, details_of, excerpt, indented, message, pretty, short_line
-from trodo_cli.render.facts import elapsed, flowed, run_label, run_time, run_totals, span_count, spaced, took
+from trodo_cli.render.facts import (
+    as_of,
+    flowed,
+    money,
+    run_label,
+    run_time,
+    run_usage,
+    span_count,
+    took,
+)
 from trodo_cli.render.format import clock, counted, fitted, short_id
 from trodo_cli.render.rows import ViewState, flatten
 from trodo_cli.render.safe import safe_line
 from trodo_cli.render.text import DEFAULT_WIDTH, bar_cells, row_line
-from trodo_cli.render.theme import Glyphs, Line, Piece, fitted_line, kind_role, padded_line, status_role
+from trodo_cli.render.theme import Glyphs, Line, Piece, Role, fitted_line, padded_line, status_role
 from trodo_cli.render.timeline import Window, trace_window
 
 ROW_LIMIT = 200
 OPEN_LIMIT = 8
-CHAIN_ENDS = 3
-"""Names shown at either end of a long chain."""
-
-NAME_CELLS = 32
-"""How wide one name in a chain may be."""
 
 
 def trace_report(
@@ -40,7 +45,7 @@ def trace_report(
 ) -> list[Line]:
     """The whole report; `full` opens every row and leaves nothing out, a `width` of None cuts no line."""
     run = trace.summary
-    report = _Report(trace, run, glyphs, _as_of(run, now_ns), width, full, waterfall)
+    report = _Report(trace, run, glyphs, as_of(run, now_ns), width, full, waterfall)
     sections = [
         verdict(run, glyphs, report.now_ns, width),
         report.why(),
@@ -64,7 +69,8 @@ def verdict(run: Run, glyphs: Glyphs, now_ns: int, width: int | None) -> list[Li
         run_time(run, now_ns, glyphs),
         span_count(run),
         (counted(errors, "error") if errors else "", "error"),
-        *run_totals(run, glyphs),
+        (f"{used} tokens" if (used := run_usage(run, glyphs)) else "", "muted"),
+        (money(run.totals.cost), "cost"),
     ]
     return flowed([outcome], facts, width)
 
@@ -89,13 +95,14 @@ class _Report:
         if self.run.status != "failed" or (cause := failure(self.trace)) is None:
             return []
         self.cause = cause
-        error = ": ".join(filter(None, (cause.error_type, cause.error))) or "no error was told"
-        if cause.error_type and cause.error and cause.error.startswith(cause.error_type):
-            error = cause.error
-        lines = [self._chain(cause.path), *message(error, "error", self.glyphs, self._room(2), self._limit)]
-        lines += self._payload("input", details_of(cause.span).input)
+        said = details_of(cause.span)
+        lines = chain(cause.path, self.now_ns, self.glyphs, self._room(2))
+        lines += self._message(_told(cause), "error")
+        lines += self._payload("input", said.input)
+        lines += self._payload("stack", said.stack if self.full else None)
         if cause.child is not None:
-            lines.append([(f"a run started there failed as well: {run_label(cause.child, self.glyphs)}", "warning")])
+            label = run_label(cause.child, self.glyphs)
+            lines.append([(f"a run started there failed as well: {label}", "warning")])
         if cause.others:
             lines.append([(f"{counted(cause.others, 'other span')} failed too", "muted")])
         return [[("why", "heading")], *indented(lines, 2)]
@@ -105,17 +112,16 @@ class _Report:
         cancel = self.run.cancel
         if cancel is None:
             return []
-        asked = f"requested at {clock(cancel.requested_ns)}"
-        if by := short_line(cancel.by, self.glyphs):
-            asked += f" by {by}"
-        lines: list[Line] = [[(asked, None)]]
-        if cancel.reason:
-            lines += message(cancel.reason, "warning", self.glyphs, self._room(2), self._limit)
+        by, reason = short_line(cancel.by, self.glyphs), cancel.reason
+        asked = f"requested{f' by {by}' if by else ''} at {clock(cancel.requested_ns)}"
+        lines = self._message(f"{asked}: {reason}" if reason else asked, None)
         if cancel.delivered_ns is not None:
             wait = took(cancel.delivered_ns - cancel.requested_ns, self.glyphs)
-            lines.append([(f"delivered after {wait}", None)])
-        elif not self.run.is_terminal:
-            lines.append([("not delivered yet: the run's process has not asked since", "warning")])
+            lines.append([(f"delivered to the run after {wait}", None)])
+        elif self.run.is_terminal:
+            lines.append([("the run ended before it heard of it", "muted")])
+        else:
+            lines.append([("not delivered yet", "warning")])
         return [[("cancel", "heading")], *indented(lines, 2)]
 
     def still_open(self) -> list[Line]:
@@ -127,11 +133,13 @@ class _Report:
         if not spans:
             return []
         shown = spans if self.full else spans[:OPEN_LIMIT]
-        lines = [self._open_line(span, tree) for span in shown]
+        room = self._room(2)
+        paths = [tree.path(span.id) for span in shown]
+        lines = [line for path in paths for line in chain(path, self.now_ns, self.glyphs, room)]
         if more := len(spans) - len(shown):
             self.leaves_out = True
             lines.append([(f"{self.glyphs.ellipsis} {counted(more, 'more open span')}", "muted")])
-        heading = "now" if self.run.status == "running" else "open when it was last heard of"
+        heading = "running now" if self.run.status == "running" else "open when it was last heard of"
         return [[(heading, "heading")], *indented(lines, 2)]
 
     def rows(self) -> list[Line]:
@@ -158,39 +166,28 @@ class _Report:
         if self.run.status in ("pending", "running") and self.run.cancel is None:
             commands.append((f"trodo runs cancel {name}", "ask it to stop"))
         column = max((len(command) for command, _ in commands), default=0)
-        lines: list[Line] = [[(command.ljust(column + 3), "accent"), (what, "muted")] for command, what in commands]
+        lines: list[Line] = [
+            [(command.ljust(column + 3), "accent"), (what, "muted")] for command, what in commands
+        ]
         return [[("next", "heading")], *indented(lines, 2)] if lines else []
-
-    @property
-    def _limit(self) -> int | None:
-        return None if self.full else LINE_LIMIT
 
     def _room(self, indent: int) -> int | None:
         return None if self.width is None else max(self.width - indent, 20)
 
-    def _chain(self, path: list[Span]) -> Line:
-        """The names on the way down: `article-pipeline › research › ⚙ search  1.9s`."""
-        *above, last = path
-        line: Line = []
-        for name in _shortened([self._short_name(span) for span in above], self.glyphs):
-            line += [(name, None), (self.glyphs.separator, "muted")]
-        sign: Piece = (f"{self.glyphs.kind(last.kind)} ", kind_role(last.kind))
-        time = elapsed(last.started_ns, last.ended_ns, last.status, self.now_ns, self.glyphs)
-        return spaced([*line, sign, (self._short_name(last), "heading")], [(time, "time")])
-
-    def _short_name(self, span: Span) -> str:
-        name = short_line(span.name, self.glyphs) or short_line(span.kind, self.glyphs)
-        return fitted(name, NAME_CELLS, self.glyphs.ellipsis)
+    def _message(self, text: str, role: Role | None) -> list[Line]:
+        lines = message(text, role, self.glyphs, self._room(2), None if self.full else LINE_LIMIT)
+        self.leaves_out |= not self.full and text.strip().count("\n") >= LINE_LIMIT
+        return lines
 
     def _payload(self, label: str, value: object) -> list[Line]:
         if value is None:
             return []
-        lines = excerpt(pretty(value), self.glyphs, self._room(4), self._limit)
-        self.leaves_out |= not self.full and len(lines) > LINE_LIMIT
+        if self.full:
+            lines = message(pretty(value), None, self.glyphs, self._room(4), None)
+        else:
+            lines = excerpt(pretty(value), self.glyphs, self._room(4), LINE_LIMIT)
+            self.leaves_out |= any(_is_cut(text, self.glyphs) for line in lines for text, _ in line)
         return [[(label, "muted")], *indented(lines, 2)]
-
-    def _open_line(self, span: Span, tree: Tree) -> Line:
-        return self._chain([*tree.path(span.id)])
 
     def _ruler(self, window: Window | None) -> Line:
         """The heading of the tree; above bars, the ends of the time they stand for."""
@@ -202,25 +199,25 @@ class _Report:
         return [*left, ("0" + end.rjust(bar_cells(width) - 1), "muted")]
 
 
-def _as_of(run: Run, now_ns: int) -> int:
-    """The moment the report speaks of: now, or the last sign of a run that is no more."""
-    if run.ended_ns is not None:
-        return run.ended_ns
-    return run.heartbeat_ns or now_ns if run.status == "lost" else now_ns
+def _told(cause: Failure) -> str:
+    """The error as it was told, behind its type."""
+    error, kind = cause.error or "", cause.error_type or ""
+    if not error or error.startswith(kind):
+        return error or kind or "no error was told"
+    return f"{kind}: {error}"
 
 
 def _open_leaves(tree: Tree) -> list[Span]:
     """The open spans with no open span below them, the one that is open longest first."""
     spans = [span for span in tree.spans.values() if span.is_open]
     waiting = {span.parent_id for span in spans if span.id not in tree.cut}
-    return sorted((span for span in spans if span.id not in waiting), key=lambda span: (span.started_ns, span.id))
+    return sorted(
+        (span for span in spans if span.id not in waiting), key=lambda span: (span.started_ns, span.id)
+    )
 
 
-def _shortened(names: list[str], glyphs: Glyphs) -> list[str]:
-    if len(names) <= 2 * CHAIN_ENDS:
-        return names
-    middle = f"{glyphs.ellipsis} {counted(len(names) - 2 * CHAIN_ENDS, 'more level')} {glyphs.ellipsis}"
-    return [*names[:CHAIN_ENDS], middle, *names[-CHAIN_ENDS:]]
+def _is_cut(text: str, glyphs: Glyphs) -> bool:
+    return text.startswith(glyphs.ellipsis) or text.endswith(glyphs.ellipsis)
 
 
 def _argument(run: Run) -> str:

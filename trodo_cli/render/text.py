@@ -8,9 +8,29 @@ from trodo_cli.model.event import CancelRequested, Event, RunEnd, RunStart, Span
 from trodo_cli.model.run import Cancel, Run
 from trodo_cli.model.span import Span
 from trodo_cli.render.excerpt import short_line
-from trodo_cli.render.facts import elapsed, error_text, money, run_label, run_totals, span_count, spaced, took, usage
+from trodo_cli.render.facts import (
+    elapsed,
+    error_text,
+    money,
+    run_label,
+    run_usage,
+    spaced,
+    span_count,
+    took,
+    usage,
+)
+from trodo_cli.render.format import counted
 from trodo_cli.render.rows import GUIDE_LEVELS, Row
-from trodo_cli.render.theme import UNICODE, Glyphs, Line, Piece, fitted_line, kind_role, padded_line, status_role
+from trodo_cli.render.theme import (
+    UNICODE,
+    Glyphs,
+    Line,
+    Piece,
+    fitted_line,
+    kind_role,
+    padded_line,
+    status_role,
+)
 from trodo_cli.render.timeline import Window, bar
 
 DEFAULT_WIDTH = 80
@@ -32,7 +52,8 @@ def row_line(
     label: Line = [(guides(row, glyphs, levels), "muted"), *_head(row, glyphs)]
     if bars is not None:
         return _with_bar(row, label, glyphs, now_ns, width or DEFAULT_WIDTH, bars)
-    line = spaced(label, [(_time(row, glyphs, now_ns), "time"), *_facts(row, glyphs)])
+    time: Piece = (_time(row, glyphs, now_ns), "time")
+    line = spaced(label, [*_naming(row, glyphs), time, *_facts(row, glyphs)])
     return line if width is None else fitted_line(line, width, glyphs.ellipsis)
 
 
@@ -72,9 +93,10 @@ def bar_cells(width: int) -> int:
 def _with_bar(row: Row, label: Line, glyphs: Glyphs, now_ns: int, width: int, window: Window) -> Line:
     room = width - bar_cells(width) - _TIME_CELLS - 3
     of = row.subject
-    drawn = bar(window, of.started_ns, of.ended_ns, bar_cells(width), glyphs)
+    drawn = bar(window, of.started_ns, of.ended_ns, bar_cells(width), glyphs).rstrip()
+    left = spaced(label, [*_naming(row, glyphs), *_facts(row, glyphs)])
     return [
-        *padded_line(spaced(label, _facts(row, glyphs)), max(room, 0), glyphs.ellipsis),
+        *padded_line(left, max(room, 0), glyphs.ellipsis),
         (f" {_time(row, glyphs, now_ns):>{_TIME_CELLS}}", "time"),
         (f"  {drawn}", status_role(of.status)),
     ]
@@ -97,41 +119,40 @@ def _head(row: Row, glyphs: Glyphs) -> Line:
     return [*line, (f"{glyphs.kind(row.span.kind)} ", role), named]
 
 
-def _facts(row: Row, glyphs: Glyphs) -> list[Piece]:
-    """Everything about a row but its name and its time."""
-    facts = _run_facts(row, row.run, glyphs) if row.run else _span_facts(row.span, glyphs)
-    if row.mark:
-        facts.append((_MARKS[row.mark], "warning"))
-    if row.hidden:
-        facts.append((f"+{row.hidden:,} span{'s' * (row.hidden > 1)}", "accent"))
-    return facts
-
-
-def _run_facts(row: Row, run: Run, glyphs: Glyphs) -> list[Piece]:
-    facts = [*run_totals(run, glyphs), (error_text(run.error, run.error_type, glyphs), "error")]
-    if row.span is not None:
-        return list[Piece](facts)
-    label: Piece = (f"run {run_label(run, glyphs)}", "muted")
-    return [(run.status, status_role(run.status)), label, span_count(run), *facts]
-
-
-def _span_facts(span: Span | None, glyphs: Glyphs) -> list[Piece]:
-    if span is None:
+def _naming(row: Row, glyphs: Glyphs) -> list[Piece]:
+    """What belongs to the name: of a link the run's status and id, of a span its model and tool."""
+    if (run := row.link) is not None:
+        return [(run.status, status_role(run.status)), (f"run {run_label(run, glyphs)}", "muted")]
+    if row.span is None:
         return []
-    used = usage(span.usage.input, span.usage.output, glyphs) if span.usage else ""
+    name = row.span.name.lower()
+    said = (row.span.model, row.span.tool)
+    return [(short_line(text, glyphs), "muted") for text in said if text and text.lower() not in name]
+
+
+def _facts(row: Row, glyphs: Glyphs) -> list[Piece]:
+    """How much there was of everything, then what is odd, then what went wrong."""
+    of = row.subject
+    amounts = _run_amounts(row, of, glyphs) if isinstance(of, Run) else _span_amounts(of, glyphs)
     return [
-        *((said, "muted") for said in _beside_name(span, glyphs)),
-        (used, "muted"),
-        (money(span.cost), "cost"),
-        ("warning" if span.level == "warning" else "", "warning"),
-        (error_text(span.error, span.error_type, glyphs), "error"),
+        *amounts,
+        (_MARKS[row.mark] if row.mark else "", "warning"),
+        (f"+{counted(row.hidden, 'span')}" if row.hidden else "", "accent"),
+        (error_text(of.error, of.error_type, glyphs), "error"),
     ]
 
 
-def _beside_name(span: Span, glyphs: Glyphs) -> list[str]:
-    """The model and the tool, where the name does not tell them already."""
-    name = span.name.lower()
-    return [short_line(said, glyphs) for said in (span.model, span.tool) if said and said.lower() not in name]
+def _run_amounts(row: Row, run: Run, glyphs: Glyphs) -> list[Piece]:
+    amounts: list[Piece] = [(run_usage(run, glyphs), "muted"), (money(run.totals.cost), "cost")]
+    return amounts if row.link is None else [span_count(run), *amounts]
+
+
+def _span_amounts(span: Span, glyphs: Glyphs) -> list[Piece]:
+    return [
+        (usage(span.usage.input, span.usage.output, glyphs) if span.usage else "", "muted"),
+        (money(span.cost), "cost"),
+        ("warning" if span.level == "warning" else "", "warning"),
+    ]
 
 
 def _name(span: Span, glyphs: Glyphs, limit: int = EVENT_CHARACTERS) -> str:

@@ -123,7 +123,7 @@ UNICODE = Glyphs(
     begin="▶",
     end="■",
     cancel_request="✋",
-    separator=" › ",
+    separator="›",
     ellipsis="…",
     micro="µ",
 )
@@ -143,7 +143,7 @@ ASCII = Glyphs(
     begin=">",
     end="#",
     cancel_request="!",
-    separator=" > ",
+    separator=">",
     ellipsis="...",
     micro="u",
 )
@@ -185,7 +185,7 @@ def fitted_line(line: Line, width: int, ellipsis: str = "…") -> Line:
     for text, role in line:
         used = cells(text)
         if used > room:
-            kept.append((fitted(text, room + len(ellipsis), ellipsis), role))
+            kept.append((fitted(text, room, "") + ellipsis[: max(width, 0)], role))
             break
         kept.append((text, role))
         room -= used

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from contextlib import suppress
 from contextvars import ContextVar, Token
 from typing import Any, Protocol
 
@@ -12,12 +13,14 @@ from trodo_cli.model.run import Cancel
 class ActiveRun:
     """A run that this process works on: its own, or one it joined."""
 
-    __slots__ = ("cancel", "cancelled_tasks", "holders", "id", "tasks")
+    __slots__ = ("cancel", "cancelled_tasks", "holders", "id", "session", "tasks", "user")
 
     def __init__(self, run_id: str) -> None:
         self.id = run_id
         self.holders = 0
         self.cancel: Cancel | None = None
+        self.user: str | None = None
+        self.session: str | None = None
         self.tasks: list[Any] = []
         """asyncio tasks inside the run; a cancel request cancels them."""
         self.cancelled_tasks: list[Any] = []
@@ -25,7 +28,13 @@ class ActiveRun:
     def raise_if_cancelled(self) -> None:
         """Raise `RunCancelled` when the run was asked to stop."""
         if self.cancel is not None:
-            raise RunCancelled(self.id, self.cancel.reason, self.cancel.by)
+            raise self.cancellation()
+
+    def cancellation(self) -> RunCancelled:
+        """The exception that says who stopped the run, and why."""
+        if self.cancel is None:
+            return RunCancelled(self.id)
+        return RunCancelled(self.id, self.cancel.reason, self.cancel.by)
 
 
 class Place(Protocol):
@@ -80,15 +89,19 @@ class ActiveRuns:
         with self._lock:
             return list(self._runs)
 
-    def cancel(self, run_id: str, cancel: Cancel) -> None:
-        """Tell a run that it is asked to stop: its next span edge raises, its asyncio tasks are cancelled."""
+    def cancel(self, requests: dict[str, Cancel]) -> None:
+        """Tell runs that they are asked to stop: the next span edge raises, asyncio tasks are cancelled.
+
+        Outer runs hear it before the runs inside them.
+        """
         with self._lock:
-            run = self._runs.get(run_id)
-        if run is None or run.cancel is not None:
-            return
-        run.cancel = cancel
-        for task in list(run.tasks):
-            task.get_loop().call_soon_threadsafe(_cancel_task, run, task)
+            asked = [run for run in self._runs.values() if run.id in requests and run.cancel is None]
+        for run in asked:
+            run.cancel = requests[run.id]
+        for run in asked:
+            for task in list(run.tasks):
+                with suppress(RuntimeError):  # its loop has been closed meanwhile
+                    task.get_loop().call_soon_threadsafe(_cancel_task, run, task)
 
 
 def leave(token: Token[Place | None]) -> None:
@@ -107,16 +120,14 @@ def join_task(run: ActiveRun) -> Any:
     return task
 
 
-def settle_task(run: ActiveRun, task: Any, error: BaseException | None) -> None:
-    """Leave the run with its task. A `CancelledError` that we caused becomes `RunCancelled`."""
-    if task is None:
+def settle_task(run: ActiveRun, task: Any) -> None:
+    """Leave the run with its task, and take back the cancellation that we asked the task for."""
+    if task not in run.tasks:
         return
     run.tasks.remove(task)
     if task in run.cancelled_tasks:
         run.cancelled_tasks.remove(task)
         task.uncancel()
-        if type(error).__name__ == "CancelledError":
-            run.raise_if_cancelled()
 
 
 def _cancel_task(run: ActiveRun, task: Any) -> None:

@@ -7,6 +7,7 @@ import msgspec
 
 from trodo_cli.errors import RunCancelled
 from trodo_cli.model.payload import NO_PAYLOAD
+from trodo_cli.sdk.context import ActiveRun
 from trodo_cli.wire.values import json_value, storable_text
 
 MAX_ERROR_CHARACTERS = 4_000
@@ -41,9 +42,25 @@ class Details:
         return msgspec.Raw(b"{" + b",".join(parts) + b"}") if parts else NO_PAYLOAD
 
 
-def is_cancel(error: BaseException) -> bool:
-    """Whether the work was stopped from outside rather than failed."""
-    return isinstance(error, RunCancelled | KeyboardInterrupt) or type(error).__name__ == "CancelledError"
+def is_stop(error: BaseException) -> bool:
+    """Whether the exception stops work from outside: a cancelled run or task, or a group of nothing else."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_stop(part) for part in error.exceptions)
+    return isinstance(error, RunCancelled) or type(error).__name__ == "CancelledError"
+
+
+def settled(error: BaseException | None, run: ActiveRun) -> BaseException | None:
+    """The exception as this run sees it: a stop, in a run that was asked to stop, is its own cancellation."""
+    if error is None or run.cancel is None or not is_stop(error):
+        return error
+    return run.cancellation()
+
+
+def is_cancel(error: BaseException, run: ActiveRun) -> bool:
+    """Whether the work was stopped rather than failed. Another run's cancellation that nobody caught is a failure."""
+    if isinstance(error, RunCancelled):
+        return error.run_id == run.id
+    return isinstance(error, KeyboardInterrupt) or is_stop(error)
 
 
 def is_clean_exit(error: BaseException) -> bool:

@@ -4,6 +4,7 @@ from contextvars import Token
 from typing import Any, Self
 
 from trodo_cli.sdk.context import ActiveRun, Place, current, join_task, leave, settle_task
+from trodo_cli.sdk.details import settled
 from trodo_cli.sdk.recorder import recorder
 from trodo_cli.sdk.span import SpanHandle
 
@@ -27,17 +28,20 @@ class JoinedRun:
             self.run.raise_if_cancelled()
             if self._span is not None:
                 self._span.__enter__()
-        except BaseException as error:
-            self._close(error)
+        except BaseException:
+            self._close()
             raise
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        outcome = settled(error, self.run)
         try:
             if self._span is not None:
-                self._span.__exit__(kind, error, trace)
+                self._span.__exit__(kind, outcome, trace)
         finally:
-            self._close(error)
+            self._close()
+        if outcome is not None and outcome is not error:
+            raise outcome from error
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -50,10 +54,10 @@ class JoinedRun:
         self._task = join_task(self.run)
         self._token = current.set(self)
 
-    def _close(self, error: BaseException | None) -> None:
+    def _close(self) -> None:
         if self._token is None:
             return
         leave(self._token)
         self._token = None
         recorder().runs.leave(self.run)
-        settle_task(self.run, self._task, error)
+        settle_task(self.run, self._task)

@@ -8,7 +8,14 @@ from trodo_cli.model import ids
 from trodo_cli.model.event import RunEnd, RunStart
 from trodo_cli.model.run import Run, RunStatus
 from trodo_cli.sdk.context import ActiveRun, Place, current, join_task, leave, settle_task
-from trodo_cli.sdk.details import MAX_ERROR_CHARACTERS, Details, error_message, is_cancel, is_clean_exit
+from trodo_cli.sdk.details import (
+    MAX_ERROR_CHARACTERS,
+    Details,
+    error_message,
+    is_cancel,
+    is_clean_exit,
+    settled,
+)
 from trodo_cli.sdk.recorder import quietly, record, recorder
 from trodo_cli.wire.values import json_value
 
@@ -44,8 +51,11 @@ class RunHandle:
         self._token = None
         if self._pid != os.getpid():
             return
-        self._close(error)
-        settle_task(self.run, self._task, error)
+        outcome = settled(error, self.run)
+        self._close(outcome)
+        settle_task(self.run, self._task)
+        if outcome is not None and outcome is not error:
+            raise outcome from error
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -105,6 +115,8 @@ class RunHandle:
         self._pid = os.getpid()
         if place is not None and self._run.parent_id is None:
             self._run.parent_id, self._run.parent_span_id = place.run.id, place.span_id
+            self._run.user = self._run.user or place.run.user
+            self._run.session = self._run.session or place.run.session
         self._announce()
         self._task = join_task(self.run)
         self._token = current.set(self)
@@ -112,6 +124,7 @@ class RunHandle:
     @quietly
     def _announce(self) -> None:
         self.run = recorder().runs.enter(self.run_id)
+        self.run.user, self.run.session = self._run.user, self._run.session
         self._started = ids.monotonic_ns()
         self._run.started_ns = ids.now_ns()
         record(RunStart(run_id=self.run_id, run=self._complete()))
@@ -123,7 +136,7 @@ class RunHandle:
         run.version += 1
         if error is not None and run.error is None and not is_clean_exit(error):
             run.error, run.error_type = error_message(error), type(error).__name__
-        run.status = _run_status(error, run)
+        run.status = _run_status(error, run, self.run)
         record(RunEnd(run_id=self.run_id, run=self._complete()))
         recorder().runs.leave(self.run)
 
@@ -132,10 +145,10 @@ class RunHandle:
         return self._run
 
 
-def _run_status(error: BaseException | None, run: Run) -> RunStatus:
+def _run_status(error: BaseException | None, run: Run, active: ActiveRun) -> RunStatus:
     if error is None or is_clean_exit(error):
         return "failed" if run.error is not None else "completed"
-    return "cancelled" if is_cancel(error) else "failed"
+    return "cancelled" if is_cancel(error, active) else "failed"
 
 
 def _tags(metadata: dict[str, Any]) -> tuple[str, ...]:

@@ -146,8 +146,7 @@ class Shipper:
         run_ids = self._runs.ids()
         due = ids.monotonic_ns() >= self._next_beat_ns
         if run_ids and (due or self._opened().asked_to_stop(run_ids)):
-            for run_id, cancel in self._opened().heartbeat(run_ids).items():
-                self._runs.cancel(run_id, cancel)
+            self._runs.cancel(self._opened().heartbeat(run_ids))
         if due:
             self._next_beat_ns = ids.monotonic_ns() + int(HEARTBEAT_SECONDS * 1e9)
             for trouble in drain(self._spool.folder, self._open_sink).troubles:

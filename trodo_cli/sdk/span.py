@@ -18,6 +18,7 @@ from trodo_cli.sdk.details import (
     error_stack,
     is_cancel,
     is_clean_exit,
+    settled,
 )
 from trodo_cli.sdk.recorder import quietly, record
 from trodo_cli.wire.semconv import flattened, usage_of, whole_number
@@ -58,7 +59,7 @@ class SpanHandle:
         self._token = None
         if self._pid != os.getpid():
             return
-        self._close(error)
+        self._close(settled(error, self.run))
         if error is None:
             self.run.raise_if_cancelled()
 
@@ -170,7 +171,7 @@ class SpanHandle:
         span.ended_ns = span.started_ns + ids.monotonic_ns() - self._started
         if error is not None and span.error is None:
             self.set_error(error_message(error), type=type(error).__name__, stack_trace=error_stack(error))
-        span.status = _span_status(error, span)
+        span.status = _span_status(error, span, self.run)
         span.version += 1
         record(SpanEnd(run_id=self.run.id, span=self._complete()))
 
@@ -179,10 +180,10 @@ class SpanHandle:
         return self._span
 
 
-def _span_status(error: BaseException | None, span: Span) -> SpanStatus:
+def _span_status(error: BaseException | None, span: Span, run: ActiveRun) -> SpanStatus:
     if error is None or isinstance(error, GeneratorExit) or is_clean_exit(error):
         return "error" if span.error is not None and error is None else "ok"
-    return "cancelled" if is_cancel(error) else "error"
+    return "cancelled" if is_cancel(error, run) else "error"
 
 
 def _overlaid(usage: Usage, said: Usage) -> Usage | None:

@@ -188,10 +188,9 @@ def check_cancelled() -> None:
         place.run.raise_if_cancelled()
 
 
-@quietly
-def flush(timeout: float | None = None) -> None:
-    """Wait until all that was recorded so far is at the target, `timeout` seconds at most (5 by default)."""
-    recorder().flush(FLUSH_SECONDS if timeout is None else timeout)
+def flush(timeout: float | None = None) -> bool:
+    """Wait until all that was recorded so far is at the target; False when `timeout` seconds (5) went by first."""
+    return bool(quietly(recorder().flush)(FLUSH_SECONDS if timeout is None else timeout))
 
 
 @quietly

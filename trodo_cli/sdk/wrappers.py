@@ -8,7 +8,7 @@ functions alike.
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar, cast, overload
 
 from trodo_cli.sdk.recorder import quietly
 from trodo_cli.sdk.run import RunHandle
@@ -16,6 +16,7 @@ from trodo_cli.sdk.span import SpanHandle
 from trodo_cli.sdk.tracing import wrap_agent
 
 AnyFunction = Callable[..., Any]
+Function = TypeVar("Function", bound=AnyFunction)
 Block = SpanHandle | RunHandle
 Finish = Callable[[Any, Any], None]
 """Called with the block's handle and the result."""
@@ -29,7 +30,7 @@ def agent(
     parent_run_id: str | None = None,
     metadata: dict[str, Any] | None = None,
     user: dict[str, Any] | None = None,
-) -> Callable[[AnyFunction], AnyFunction]:
+) -> Callable[[Function], Function]:
     """Decorator: every call of the function is a run of this agent. Arguments as for `wrap_agent`."""
 
     def opened(function: AnyFunction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Block:
@@ -43,28 +44,67 @@ def agent(
             input=_arguments(function, args, kwargs),
         )
 
-    return lambda function: _wrapped(function, opened, _set_output)
+    def wrapper(function: Function) -> Function:
+        return cast(Function, _wrapped(function, opened, _set_output))
+
+    return wrapper
 
 
-def tool(name: Any = None, fn: AnyFunction | None = None, *, kind: str = "tool") -> Any:
-    """Record a function as a tool call."""
+class SpanWrapper:
+    """Records a function as spans of one kind: `wrapper(fn)`, `wrapper("name", fn)` or `@wrapper("name")`."""
 
-    return _forms(name, fn, kind, _set_output)
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    @overload
+    def __call__(self, name: Function, /) -> Function: ...
+    @overload
+    def __call__(self, name: str, fn: Function, *, kind: str | None = None) -> Function: ...
+    @overload
+    def __call__(
+        self, name: str | None = None, *, kind: str | None = None
+    ) -> Callable[[Function], Function]: ...
+    def __call__(self, name: Any = None, fn: Any = None, *, kind: str | None = None) -> Any:
+        """The function, recorded. `kind` replaces the wrapper's own."""
+        return _forms(name, fn, kind or self._kind, _set_output)
 
 
-def retrieval(name: Any = None, fn: AnyFunction | None = None) -> Any:
-    """Record a function as a retrieval, such as a vector search."""
-    return _forms(name, fn, "retrieval", _set_output)
+tool = SpanWrapper("tool")
+"""Record a function as a tool call."""
+
+retrieval = SpanWrapper("retrieval")
+"""Record a function as a retrieval, such as a vector search."""
+
+trace = SpanWrapper("generic")
+"""Record a function as a step of the run."""
 
 
-def trace(name: Any = None, fn: AnyFunction | None = None) -> Any:
-    """Record a function as a step of the run."""
-    return _forms(name, fn, "generic", _set_output)
-
-
+@overload
+def llm(name: Function, /) -> Function: ...
+@overload
+def llm(
+    name: str,
+    fn: Function,
+    *,
+    model: str | None = None,
+    provider: str | None = None,
+    temperature: float | None = None,
+    extract_usage: Callable[[Any], Any] | None = None,
+    extract_usage_map: Callable[[Any], dict[str, float] | None] | None = None,
+) -> Function: ...
+@overload
+def llm(
+    name: str | None = None,
+    *,
+    model: str | None = None,
+    provider: str | None = None,
+    temperature: float | None = None,
+    extract_usage: Callable[[Any], Any] | None = None,
+    extract_usage_map: Callable[[Any], dict[str, float] | None] | None = None,
+) -> Callable[[Function], Function]: ...
 def llm(
     name: Any = None,
-    fn: AnyFunction | None = None,
+    fn: Any = None,
     *,
     model: str | None = None,
     provider: str | None = None,
@@ -103,8 +143,9 @@ def _as_span(function: AnyFunction, name: Any, kind: str, finish: Finish) -> Any
     own_name = getattr(function, "__name__", type(function).__name__)
 
     def opened(called: AnyFunction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Block:
-        handle = SpanHandle(name or own_name, kind, _arguments(called, args, kwargs), None)
-        if kind == "tool":
+        given = _arguments(called, args, kwargs)
+        handle = SpanHandle(name or own_name, kind, _messages(given) if kind == "model" else given, None)
+        if kind in ("tool", "retrieval"):
             handle.set_tool(own_name)
         return handle
 
@@ -155,13 +196,20 @@ def _wrapped(function: AnyFunction, opened: Callable[..., Block], finish: Finish
 
 
 @quietly
-def _arguments(function: AnyFunction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """What the function was called with, by parameter name."""
+def _arguments(function: AnyFunction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any] | None:
+    """What the function was called with, by parameter name; None for nothing."""
     try:
         bound = inspect.signature(function).bind_partial(*args, **kwargs).arguments
     except (TypeError, ValueError):
         bound = {"args": list(args), "kwargs": kwargs} if args else kwargs
-    return {name: value for name, value in bound.items() if name not in ("self", "cls")}
+    return {name: value for name, value in bound.items() if name not in ("self", "cls")} or None
+
+
+def _messages(given: dict[str, Any] | None) -> Any:
+    """A model's input is what it reads: the only argument, or the one called `messages`, by itself."""
+    if not given:
+        return None
+    return next(iter(given.values())) if len(given) == 1 else given.get("messages", given)
 
 
 def _set_output(handle: Any, result: Any) -> None:

@@ -1,0 +1,88 @@
+"""What a command stands on: the terminal it writes to, and the client it asks."""
+
+import os
+import sys
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from trodo_cli import config
+from trodo_cli.cli.diagnostics import ask, note
+from trodo_cli.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from trodo_cli.client.base import Client
+    from trodo_cli.render.theme import Glyphs
+
+PICK_RUNS = 10
+
+
+class Context:
+    """One command's surroundings; what it does not use is never opened or imported."""
+
+    def __init__(self, target_flag: str | None) -> None:
+        self.target = config.target(target_flag)
+
+    @cached_property
+    def client(self) -> "Client":
+        """The target, after what dead programs left in the spool has been shipped."""
+        from trodo_cli.client import connect
+
+        self._ship_leftovers()
+        return connect(self.target.place, create=self.target.is_default)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person reads stdout."""
+        return sys.stdout.isatty()
+
+    @property
+    def colour(self) -> bool:
+        """Whether stdout takes colours."""
+        wanted = config.wants_colour()
+        return self.is_terminal if wanted is None else wanted
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal."""
+        try:
+            return max(40, os.get_terminal_size(sys.stdout.fileno()).columns)
+        except (OSError, ValueError):
+            return 80
+
+    @property
+    def glyphs(self) -> "Glyphs":
+        """Signs that stdout can show."""
+        from trodo_cli.render.theme import ASCII, UNICODE
+
+        return UNICODE if config.speaks_unicode(sys.stdout.encoding) else ASCII
+
+    def run_id(self, reference: str | None) -> str:
+        """The run a person means; without a word they pick one from a list."""
+        return self.client.runs.find(reference if reference else self._picked())
+
+    def _picked(self) -> str:
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise InvalidInput("which run?", "name it by its id, or say `latest`")
+        from trodo_cli.model.ids import now_ns
+        from trodo_cli.render.format import age, short_id
+
+        rows = self.client.runs.list(limit=PICK_RUNS).rows
+        for number, run in enumerate(rows, start=1):
+            note(
+                f"{number:>3}  {run.status:<9}  {age(run.started_ns, now_ns()):>8}  {short_id(run.id)}  {run.agent}"
+            )
+        answer = ask("which run? [1]") or "1"
+        return f"@{answer}" if answer.isdigit() else answer
+
+    def _ship_leftovers(self) -> None:
+        """Ship what programs left that died before they could; tell only about trouble."""
+        folder = config.spool_folder()
+        if not os.path.isdir(folder) or not any(name.endswith(".seg") for name in os.listdir(folder)):
+            return
+        from trodo_cli.client import connect
+        from trodo_cli.sdk.ship import drain
+
+        troubles = drain(folder, connect).troubles
+        if troubles:
+            note(f"trodo: events of {len(troubles)} programs could not be shipped: {troubles[0]}")
+            note("       they stay in the spool; `trodo spool status` shows them")

@@ -1,0 +1,76 @@
+"""`trodo demo`: the product at work on a real program, which runs in a process of its own."""
+
+import os
+import subprocess
+import sys
+from typing import Annotated, Optional
+
+import typer
+
+from trodo_cli.cli.context import Context
+from trodo_cli.cli.diagnostics import note
+from trodo_cli.cli.options import Target
+from trodo_cli.errors import TrodoError
+
+
+def demo(
+    live: Annotated[
+        Optional[float],  # noqa: UP045 - Typer reads the annotation
+        typer.Option(metavar="SECONDS", help="Keep an agent at work for so long, to try tail and cancel on."),
+    ] = None,
+    target: Target = None,
+) -> None:
+    """Run a small pipeline of agents and show what was recorded.
+
+    Its tools read the packages installed here; its model is a small local function. Nothing leaves the machine.
+    """
+    from trodo_cli.cli.runs import list_runs
+    from trodo_cli.cli.trace import show_trace
+
+    context = Context(target)
+    note(f"recording to {context.target.place}")
+    if live is not None:
+        _work_live(context, live)
+        return
+    note("running a pipeline of agents: research in parallel, then write and review …")
+    run_id = _ended_program(context, [])
+    list_runs(target=context.target.place)
+    show_trace(run_id, target=context.target.place)
+    note(f"next: trodo runs list · trodo trace show {run_id} --full --waterfall · trodo demo --live 60")
+
+
+def _work_live(context: Context, seconds: float) -> None:
+    """Start the live agent and stay until it has ended."""
+    with _started(context, ["--live", str(seconds)]) as program:
+        run_id = _run_id(program)
+        note(f"an agent works for {seconds:g} s; from another terminal: trodo tail {run_id}")
+        note(f"stop it with: trodo runs cancel {run_id}")
+        _checked(program.wait())
+
+
+def _ended_program(context: Context, arguments: list[str]) -> str:
+    with _started(context, arguments) as program:
+        run_id = _run_id(program)
+        _checked(program.wait())
+    return run_id
+
+
+def _started(context: Context, arguments: list[str]) -> subprocess.Popen[str]:
+    """The demo program, recording to our target."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "trodo_cli.demo", *arguments],
+        env={**os.environ, "TRODO_TARGET": context.target.place},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _run_id(program: subprocess.Popen[str]) -> str:
+    """The line in which the program names its run."""
+    assert program.stdout is not None
+    return program.stdout.readline().strip()
+
+
+def _checked(status: int) -> None:
+    if status:
+        raise TrodoError(f"the demo program ended with status {status}", "its own message stands above")

@@ -1,0 +1,73 @@
+"""The root of the command line: which commands there are, and the one place where errors end."""
+
+import os
+import sys
+from typing import Annotated, Optional
+
+import click
+import typer
+
+from trodo_cli.cli import demo, doctor, runs, spool, tail, trace
+from trodo_cli.cli.diagnostics import MEANINGS, ExitCode, note, report, usage
+from trodo_cli.cli.options import settled_json
+from trodo_cli.errors import TrodoError
+
+app = typer.Typer(
+    name="trodo",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="The terminal for AI-agent runs: list them, open one's span tree, follow it live, stop it.",
+)
+app.add_typer(runs.app, name="runs")
+app.add_typer(trace.app, name="trace")
+app.add_typer(spool.app, name="spool")
+app.command("tail")(tail.tail)
+app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    if version:
+        from trodo_cli import __version__
+        from trodo_cli.cli.output import write_text
+
+        write_text(f"trodo {__version__}")
+        raise typer.Exit
+
+
+@app.command("help")
+def help_topic(
+    topic: Annotated[Optional[str], typer.Argument(help="exit-codes")] = None,  # noqa: UP045 - Typer reads it
+) -> None:
+    """Help on a topic: exit-codes."""
+    from trodo_cli.cli.output import write_text
+
+    if topic != "exit-codes":
+        raise TrodoError(f"no help on {topic!r}" if topic else "help on what?", "topics: exit-codes")
+    for code, meaning in MEANINGS.items():
+        write_text(f"{int(code):>3}  {meaning}")
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; gives the exit code. Whatever goes wrong ends here, in words."""
+    try:
+        result = app(args=settled_json(arguments), prog_name="trodo", standalone_mode=False)
+        return int(result or 0)
+    except TrodoError as error:
+        return report(error)
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.UsageError as error:
+        return usage(error.format_message(), error.ctx.command_path if error.ctx else "trodo")
+    except (KeyboardInterrupt, click.Abort):
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except OSError as error:
+        note(f"trodo: {error}")
+        return ExitCode.ERROR

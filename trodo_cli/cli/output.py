@@ -1,0 +1,131 @@
+"""The only writer to stdout. Whatever is written passes `render.safe` a second time on its way."""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from trodo_cli.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from trodo_cli.render.theme import Line
+
+Fields = Mapping[str, Callable[[Any], Any]]
+"""What a kind of row can tell: name to value, in the order they are shown."""
+
+
+def write_text(text: str) -> None:
+    """Plain text of our own, such as a version."""
+    sys.stdout.write(f"{text}\n")
+
+
+def write_lines(lines: "Iterable[Line]", *, colour: bool) -> None:
+    """Styled lines, one by one as they come."""
+    from trodo_cli.render.theme import ansi
+
+    for line in lines:
+        _write(ansi(line, colour))
+
+
+def write_table(table: "Table", *, colour: bool, width: int) -> None:
+    """A table for people."""
+    from io import StringIO
+
+    from rich.console import Console
+
+    rendered = StringIO()
+    console = Console(
+        file=rendered,
+        width=width,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        legacy_windows=False,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    console.print(table)
+    _write(rendered.getvalue().rstrip("\n"))
+
+
+def write_tab_separated(rows: Iterable[Any], fields: Fields) -> None:
+    """Full values, one row a line, for programs that read lines."""
+    from trodo_cli.render.safe import safe_line
+
+    for row in rows:
+        _write("\t".join(safe_line(_as_text(value(row))) for value in fields.values()))
+
+
+def write_pairs(row: Any, fields: Fields) -> None:
+    """One row of many fields: a name and its full value a line."""
+    from trodo_cli.render.safe import safe_line
+
+    for name, value in fields.items():
+        _write(f"{name}\t{safe_line(_as_text(value(row)))}")
+
+
+def write_json_rows(rows: Iterable[Any], fields: Fields) -> None:
+    """One JSON array, a row a line."""
+    encoded = [_json(_record(row, fields)) for row in rows]
+    _write("[\n" + ",\n".join(encoded) + "\n]" if encoded else "[]")
+
+
+def write_json(value: Any) -> None:
+    """One JSON value on one line."""
+    _write(_json(value))
+
+
+def chosen(fields: Fields, names: str) -> Fields:
+    """The fields a `--json` names, in that order; all for `*`.
+
+    Raises `InvalidInput` that lists the fields there are.
+    """
+    if names == "*":
+        return fields
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    unknown = [name for name in wanted if name not in fields]
+    if unknown or not wanted:
+        what = f"unknown field {', '.join(unknown)}" if unknown else "--json names no field"
+        raise InvalidInput(what, f"fields: {', '.join(fields)}")
+    return {name: fields[name] for name in wanted}
+
+
+def record(row: Any, fields: Fields) -> dict[str, Any]:
+    """A row as a JSON object."""
+    return _record(row, fields)
+
+
+def _record(row: Any, fields: Fields) -> dict[str, Any]:
+    return {name: value(row) for name, value in fields.items()}
+
+
+def _json(value: Any) -> str:
+    import msgspec
+
+    from trodo_cli.render.safe import json_escaped
+
+    return json_escaped(msgspec.json.encode(value).decode())
+
+
+def _as_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return ",".join(_as_text(item) for item in value)
+    return value if isinstance(value, str) else _json(value)
+
+
+def _write(text: str) -> None:
+    from trodo_cli.render.safe import guarded
+
+    sys.stdout.write(f"{guarded(text)}\n")
+    sys.stdout.flush()
+
+
+def encoding_errors(errors: Sequence[str] = ("backslashreplace",)) -> None:
+    """Let a terminal that cannot show a character see its code instead of a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors=errors[0])  # type: ignore[union-attr]

@@ -1,0 +1,180 @@
+"""`trodo runs list|show|cancel|delete`"""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from trodo_cli.cli.context import Context
+from trodo_cli.cli.diagnostics import ExitCode, ask, note
+from trodo_cli.cli.options import Json, RunReference, Target
+from trodo_cli.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from trodo_cli.model.run import Run
+
+app = typer.Typer(no_args_is_help=True, help="List, show, cancel and delete runs.")
+
+Text = Optional[str]  # noqa: UP045 - Typer reads the annotation
+
+
+@app.command("list")
+def list_runs(
+    agent: Annotated[Text, typer.Option(help="Runs of this agent.")] = None,
+    status: Annotated[
+        Text, typer.Option(help="completed (ok), failed (error), running, cancelled, lost.")
+    ] = None,
+    since: Annotated[Text, typer.Option(metavar="TIME", help="Begun since: 30m, 2h, 1d or a date.")] = None,
+    until: Annotated[Text, typer.Option(metavar="TIME", help="Begun until: 30m, 2h, 1d or a date.")] = None,
+    model: Annotated[Text, typer.Option(help="Runs that used this model.")] = None,
+    tool: Annotated[Text, typer.Option(help="Runs that used this tool.")] = None,
+    user: Annotated[Text, typer.Option(help="Runs for this user.")] = None,
+    session: Annotated[Text, typer.Option(help="Runs of this session.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Runs with this tag, as in prod or env=prod.")] = None,
+    min_cost: Annotated[
+        float | None, typer.Option(metavar="USD", help="Runs that cost at least so much.")
+    ] = None,
+    min_duration: Annotated[
+        Text, typer.Option(metavar="TIME", help="Runs that took at least 500ms, 2s, 1m.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Also runs that were started below another.")] = False,
+    limit: Annotated[int, typer.Option(metavar="N", help="How many at most.")] = 20,
+    cursor: Annotated[Text, typer.Option(help="Where the page before ended.")] = None,
+    json: Json = None,
+    target: Target = None,
+) -> None:
+    """List runs, newest first."""
+    from trodo_cli.cli import output
+    from trodo_cli.cli.records import RUN_FIELDS
+    from trodo_cli.model.ids import now_ns
+    from trodo_cli.query.plan import RunFilter
+    from trodo_cli.query.times import read_duration, read_instant
+
+    fields = output.chosen(RUN_FIELDS, json) if json else RUN_FIELDS
+    wanted = RunFilter(
+        agent=agent,
+        status=status,
+        started_after_ns=read_instant(since, now_ns(), "--since") if since is not None else None,
+        started_before_ns=read_instant(until, now_ns(), "--until") if until is not None else None,
+        model=model,
+        tool=tool,
+        user=user,
+        session=session,
+        tags=tuple(tag or ()),
+        min_cost=min_cost,
+        min_duration_ns=read_duration(min_duration, "--min-duration") if min_duration is not None else None,
+        roots_only=not every,
+    )
+    context = Context(target)
+    page = context.client.runs.list(limit=limit, cursor=cursor, wanted=wanted)
+    if json:
+        output.write_json_rows(page.rows, fields)
+    elif not context.is_terminal:
+        output.write_tab_separated(page.rows, fields)
+    elif page.rows:
+        from trodo_cli.render.tables import runs_table
+
+        table = runs_table(page.rows, now_ns(), context.glyphs)
+        output.write_table(table, colour=context.colour, width=context.width)
+    else:
+        note("no runs fit" if wanted != RunFilter() else "no runs yet; `trodo demo` makes a few")
+    if page.cursor is not None:
+        note(f"more: the same with --cursor {page.cursor}")
+
+
+@app.command("show")
+def show_run(run: RunReference = None, json: Json = None, target: Target = None) -> None:
+    """Show one run: what it was given, what came of it, what it took."""
+    from trodo_cli.cli import output
+    from trodo_cli.cli.records import RUN_DETAIL_FIELDS
+
+    fields = output.chosen(RUN_DETAIL_FIELDS, json) if json else RUN_DETAIL_FIELDS
+    context = Context(target)
+    found = context.client.runs.get(context.run_id(run))
+    if json:
+        output.write_json(output.record(found, fields))
+        return
+    if not context.is_terminal:
+        output.write_pairs(found, fields)
+        return
+    from trodo_cli.model.ids import now_ns
+    from trodo_cli.render.tables import detail_table
+
+    table = detail_table(found, now_ns(), context.glyphs)
+    output.write_table(table, colour=context.colour, width=context.width)
+
+
+@app.command("cancel")
+def cancel_run(
+    run: RunReference = None,
+    reason: Annotated[Text, typer.Option(help="Why; the run's record keeps it.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Stay until the run has ended.")] = False,
+    json: Json = None,
+    target: Target = None,
+) -> None:
+    """Ask a run, and every run below it, to stop.
+
+    The call in flight finishes; no further step begins.
+    """
+    from trodo_cli import config
+    from trodo_cli.cli import output
+    from trodo_cli.cli.records import RUN_FIELDS
+
+    fields = output.chosen(RUN_FIELDS, json) if json else RUN_FIELDS
+    context = Context(target)
+    runs = context.client.runs
+    run_id = context.run_id(run)
+    before = runs.get(run_id)
+    found = runs.cancel(run_id, reason=reason, by=config.user_name())
+    if before.is_terminal:
+        note(f"{run_id} had already {_ended(before.status)}; nothing to cancel")
+    elif found.status == "lost":
+        note(f"{run_id} is lost: it gives no sign of life, so nobody may hear the request")
+    else:
+        note(f"asked {run_id} to stop; `trodo tail {run_id}` shows what becomes of it")
+    if wait and not found.is_terminal:
+        found = _ended_run(context, run_id)
+        note(f"{run_id} {_ended(found.status)}")
+    if json:
+        output.write_json(output.record(found, fields))
+    if wait and found.status == "lost":
+        raise typer.Exit(ExitCode.RUN_FAILED)
+
+
+@app.command("delete")
+def delete_runs(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN…", help="Ids, latest, latest:AGENT or @2.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also runs that have not ended.")] = False,
+    target: Target = None,
+) -> None:
+    """Delete runs with everything they recorded, for good."""
+    context = Context(target)
+    found = [context.client.runs.get(context.client.runs.find(reference)) for reference in runs]
+    for run in found:
+        if run.status in ("running", "pending") and not force:
+            raise InvalidInput(
+                f"{run.id} is still {run.status}", f"`trodo runs cancel {run.id}` first, or add --force"
+            )
+    if not yes:
+        if not sys.stdin.isatty():
+            raise InvalidInput("deleting needs a yes", "add --yes")
+        names = ", ".join(f"{run.agent} {run.id}" for run in found)
+        if ask(f"delete {names}? [y/N]").lower() not in ("y", "yes"):
+            note("nothing was deleted")
+            return
+    for run_id in dict.fromkeys(run.id for run in found):
+        context.client.runs.delete(run_id)
+        note(f"deleted {run_id}")
+
+
+def _ended(status: str) -> str:
+    """A status as the end of a sentence."""
+    return {"lost": "is lost", "cancelled": "was cancelled"}.get(status, status)
+
+
+def _ended_run(context: Context, run_id: str) -> "Run":
+    """Wait until the run has ended or is lost."""
+    for _ in context.client.traces.stream(run_id, payload=False):
+        pass
+    return context.client.runs.get(run_id)

@@ -1,0 +1,80 @@
+"""All that is known of one run, as keys and values; what nobody knows has no key."""
+
+from collections.abc import Iterator
+
+from trodo_cli.model.run import Run
+from trodo_cli.render.excerpt import LINE_LIMIT, details_of, excerpt, message, pretty, short_line
+from trodo_cli.render.facts import error_text, money, run_time, run_usage, took
+from trodo_cli.render.format import age, counted, iso
+from trodo_cli.render.theme import Glyphs, Line, Piece, plain, status_role
+
+_KEY_CELLS = 13
+
+
+def run_detail(run: Run, glyphs: Glyphs, now_ns: int, *, width: int | None = None) -> list[Line]:
+    """What `trodo runs show` prints: one key a line, a long value going on below itself."""
+    room = None if width is None else max(width - _KEY_CELLS, 20)
+    lines: list[Line] = []
+    for key, values in run_details(run, glyphs, now_ns):
+        broken = [part for line in values for part in _broken(line, glyphs, room)]
+        for name, value in zip((key, *[""] * (len(broken) - 1)), broken, strict=True):
+            lines.append([(f"{name:{_KEY_CELLS}}", "muted"), *value])
+    return lines
+
+
+def run_details(run: Run, glyphs: Glyphs, now_ns: int) -> Iterator[tuple[str, list[Line]]]:
+    """Each key with the lines of its value."""
+    for key, piece in _facts(run, glyphs, now_ns):
+        if piece[0]:
+            yield key, [[piece]]
+    said = details_of(run)
+    for key, value in (
+        ("input", said.input),
+        ("output", said.output),
+        ("attributes", said.attributes or None),
+    ):
+        if value is not None:
+            yield key, excerpt(pretty(value), glyphs, None, LINE_LIMIT)
+
+
+def _facts(run: Run, glyphs: Glyphs, now_ns: int) -> list[tuple[str, Piece]]:
+    said = {"agent": run.agent, "parent run": run.parent_id, "session": run.session, "user": run.user}
+    return [
+        ("run", (short_line(run.id, glyphs), "accent")),
+        ("status", (f"{glyphs.status(run.status)} {run.status}", status_role(run.status))),
+        ("error", (error_text(run.error, run.error_type, glyphs), "error")),
+        ("cancel", (_cancel(run, glyphs), "warning")),
+        *((key, (short_line(text, glyphs), None)) for key, text in said.items()),
+        ("tags", (", ".join(short_line(tag, glyphs) for tag in run.tags), None)),
+        ("started", (_moment(run.started_ns, now_ns), None)),
+        ("ended", (_moment(run.ended_ns or 0, now_ns), None)),
+        ("time", run_time(run, now_ns, glyphs)),
+        ("spans", (_spans(run), None)),
+        ("tokens", (run_usage(run, glyphs), None)),
+        ("cost", (money(run.totals.cost), "cost")),
+    ]
+
+
+def _spans(run: Run) -> str:
+    errors = run.totals.errors
+    return f"{run.totals.spans:,}" + (f" ({counted(errors, 'error')})" if errors else "")
+
+
+def _moment(ns: int, now_ns: int) -> str:
+    return f"{iso(ns)} ({age(ns, now_ns)})" if ns else ""
+
+
+def _cancel(run: Run, glyphs: Glyphs) -> str:
+    cancel = run.cancel
+    if cancel is None:
+        return ""
+    by, reason = short_line(cancel.by, glyphs), short_line(cancel.reason, glyphs)
+    text = "requested" + (f" by {by}" if by else "") + (f": {reason}" if reason else "")
+    if cancel.delivered_ns is None:
+        return text
+    return f"{text} (delivered after {took(cancel.delivered_ns - cancel.requested_ns, glyphs)})"
+
+
+def _broken(line: Line, glyphs: Glyphs, room: int | None) -> list[Line]:
+    [(_, role)] = line
+    return message(plain(line), role, glyphs, room, None)

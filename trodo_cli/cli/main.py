@@ -4,8 +4,8 @@ import os
 import sys
 from typing import Annotated, Optional
 
-import click
 import typer
+from typer._click.exceptions import NoArgsIsHelpError, UsageError  # Typer has no public name for them
 
 from trodo_cli.cli import demo, doctor, runs, spool, tail, trace
 from trodo_cli.cli.diagnostics import MEANINGS, ExitCode, note, report, usage
@@ -59,11 +59,13 @@ def run(arguments: list[str]) -> int:
         return int(result or 0)
     except TrodoError as error:
         return report(error)
-    except click.exceptions.Exit as ended:
+    except typer.Exit as ended:
         return ended.exit_code
-    except click.UsageError as error:
+    except NoArgsIsHelpError:
+        return ExitCode.OK
+    except UsageError as error:
         return usage(error.format_message(), error.ctx.command_path if error.ctx else "trodo")
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

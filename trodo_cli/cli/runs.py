@@ -98,10 +98,10 @@ def show_run(run: RunReference = None, json: Json = None, target: Target = None)
         output.write_pairs(found, fields)
         return
     from trodo_cli.model.ids import now_ns
-    from trodo_cli.render.tables import detail_table
+    from trodo_cli.render.detail import run_detail
 
-    table = detail_table(found, now_ns(), context.glyphs)
-    output.write_table(table, colour=context.colour, width=context.width)
+    lines = run_detail(found, context.glyphs, now_ns(), width=context.width)
+    output.write_lines(lines, colour=context.colour)
 
 
 @app.command("cancel")

@@ -171,8 +171,10 @@ _DEFAULTS = {name: getattr(Run(id="-"), name) for name in _PRODUCED}
 
 def _overlaid(below: msgspec.Raw, above: msgspec.Raw) -> msgspec.Raw:
     """One JSON object laid over another, their attributes key by key."""
-    if not bytes(below) or not bytes(above):
-        return above if bytes(above) else below
+    if below == above or not bytes(below):
+        return above
+    if not bytes(above):
+        return below
     base, top = msgspec.json.decode(below, type=dict), msgspec.json.decode(above, type=dict)
     attributes = {**base.get("attributes", {}), **top.get("attributes", {})}
     merged = {**base, **top, **({"attributes": attributes} if attributes else {})}

@@ -4,7 +4,16 @@ from collections.abc import Iterable
 
 import msgspec
 
-from trodo_cli.model.event import CancelRequested, Event, RunEnd, RunStart, SpanEnd, SpanStart, SpanUpdate
+from trodo_cli.model.event import (
+    CancelRequested,
+    Event,
+    RunEnd,
+    RunStart,
+    SpanEnd,
+    SpanStart,
+    SpanUpdate,
+    TraceDone,
+)
 from trodo_cli.model.ids import root_span_id
 from trodo_cli.model.run import Cancel, Run, Totals, first_end, folded_run, newer_start, root_span
 from trodo_cli.model.span import Span, newer_span
@@ -21,13 +30,15 @@ class Trace:
         self._start: Run | None = None
         self._end: Run | None = None
         self._cancel: Cancel | None = None
+        self._known: Run | None = None
+        """The run as its store saw it last: sign of life, delivery of a cancel request, `lost`."""
 
     @classmethod
     def from_rows(cls, run: Run, spans: Iterable[Span], children: Iterable[Run] = ()) -> "Trace":
         """A trace as a store holds it."""
         trace = cls(run.id)
         trace._spans = {span.id: span for span in spans}
-        trace._start, trace._cancel = run, run.cancel
+        trace._start, trace._cancel, trace._known = run, run.cancel, run
         trace._end = run if run.is_terminal else None
         trace.children = list(children)
         return trace
@@ -44,6 +55,8 @@ class Trace:
                 self._end = first_end(self._end, event.run)
             case CancelRequested():
                 self._cancel = event.cancel
+            case TraceDone():
+                self._known = event.run
 
     @property
     def summary(self) -> Run:
@@ -52,7 +65,11 @@ class Trace:
         for span in self._spans.values():
             totals.add(span)
         run = folded_run(self.run_id, self._start, self._end)
-        return msgspec.structs.replace(run, totals=totals, cancel=self._cancel)
+        run = msgspec.structs.replace(run, totals=totals, cancel=self._cancel)
+        if self._known is not None:
+            run.heartbeat_ns, run.cancel = self._known.heartbeat_ns, self._known.cancel or self._cancel
+            run.status = "lost" if self._known.status == "lost" and not run.is_terminal else run.status
+        return run
 
     @property
     def spans(self) -> list[Span]:

@@ -9,7 +9,6 @@ from rich.table import Table
 from rich.text import Text
 
 from trodo_cli.model.run import Run
-from trodo_cli.render.detail import run_details
 from trodo_cli.render.excerpt import short_line
 from trodo_cli.render.facts import error_text, run_label, run_time
 from trodo_cli.render.format import age, cost, tokens
@@ -56,16 +55,6 @@ def runs_table(runs: list[Run], now_ns: int, glyphs: Glyphs) -> RunsTable:
     return table
 
 
-def detail_table(run: Run, now_ns: int, glyphs: Glyphs) -> Table:
-    """All that is known of one run; what is not known has no row."""
-    table = Table.grid(padding=(0, 3, 0, 0))
-    table.add_column(style=STYLES["muted"], no_wrap=True)
-    table.add_column(overflow="fold")
-    for key, lines in run_details(run, glyphs, now_ns):
-        table.add_row(key, Text("\n").join(_text(line, wraps=True) for line in lines))
-    return table
-
-
 def _cells(run: Run, now_ns: int, glyphs: Glyphs) -> list[Piece]:
     """One piece for each of `_COLUMNS`."""
     totals = run.totals
@@ -82,8 +71,8 @@ def _cells(run: Run, now_ns: int, glyphs: Glyphs) -> list[Piece]:
     ]
 
 
-def _text(line: Line, wraps: bool = False) -> Text:
-    text = Text(no_wrap=not wraps, overflow="fold" if wraps else "ellipsis")
+def _text(line: Line) -> Text:
+    text = Text(no_wrap=True, overflow="ellipsis")
     for piece, role in line:
         text.append(piece, STYLES[role] if role else None)
     return text

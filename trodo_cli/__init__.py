@@ -3,8 +3,8 @@
 The public names are found when they are first used, so `import trodo_cli` costs next to nothing.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False
+"""As in `typing`, whose import alone takes longer than all of this file."""
 
 __version__ = "0.1.0"
 
@@ -44,6 +44,8 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from trodo_cli.client.base import Client
     from trodo_cli.errors import RunCancelled, TrodoError
     from trodo_cli.sdk.run import RunHandle
@@ -76,7 +78,7 @@ def connect(target: str | None = None) -> "Client":
     return opened(config.target(target).place)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = _HOMES.get(name, "trodo_cli.sdk.tracing")
@@ -84,6 +86,8 @@ def __getattr__(name: str) -> Any:
         from trodo_cli.sdk.recorder import use_sinks
 
         use_sinks(connect)
+    from importlib import import_module
+
     value = getattr(import_module(home), name)
     globals()[name] = value
     return value

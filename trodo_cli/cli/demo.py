@@ -1,9 +1,8 @@
 """`trodo demo`: the product at work on a real program, which runs in a process of its own."""
 
 import os
-import subprocess
 import sys
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -11,6 +10,9 @@ from trodo_cli.cli.context import Context
 from trodo_cli.cli.diagnostics import note
 from trodo_cli.cli.options import Target
 from trodo_cli.errors import TrodoError
+
+if TYPE_CHECKING:
+    from subprocess import Popen
 
 
 def demo(
@@ -55,17 +57,19 @@ def _ended_program(context: Context, arguments: list[str]) -> str:
     return run_id
 
 
-def _started(context: Context, arguments: list[str]) -> subprocess.Popen[str]:
+def _started(context: Context, arguments: list[str]) -> "Popen[str]":
     """The demo program, recording to our target."""
-    return subprocess.Popen(
+    from subprocess import PIPE, Popen
+
+    return Popen(
         [sys.executable, "-m", "trodo_cli.demo", *arguments],
         env={**os.environ, "TRODO_TARGET": context.target.place},
-        stdout=subprocess.PIPE,
+        stdout=PIPE,
         text=True,
     )
 
 
-def _run_id(program: subprocess.Popen[str]) -> str:
+def _run_id(program: "Popen[str]") -> str:
     """The line in which the program names its run."""
     assert program.stdout is not None
     return program.stdout.readline().strip()

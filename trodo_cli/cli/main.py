@@ -10,6 +10,7 @@ from typer._click.exceptions import NoArgsIsHelpError, UsageError  # Typer has n
 from trodo_cli.cli import demo, doctor, runs, spool, tail, trace
 from trodo_cli.cli.diagnostics import MEANINGS, ExitCode, note, report, usage
 from trodo_cli.cli.options import settled_json
+from trodo_cli.cli.output import encoding_errors
 from trodo_cli.errors import TrodoError
 
 app = typer.Typer(
@@ -54,6 +55,7 @@ def help_topic(
 
 def run(arguments: list[str]) -> int:
     """Run one command line; gives the exit code. Whatever goes wrong ends here, in words."""
+    encoding_errors()
     try:
         result = app(args=settled_json(arguments), prog_name="trodo", standalone_mode=False)
         return int(result or 0)

@@ -106,12 +106,6 @@ def quietly(function: Callable[Arguments, Result]) -> Callable[Arguments, Result
     return call
 
 
-@quietly
-def record(event: Event) -> None:
-    """Record one event; never raises."""
-    recorder().record(event)
-
-
 def _new_recorder() -> Recorder:
     global _recorder
     with _lock:

@@ -1,6 +1,5 @@
 """A run of the host program: a block, and the handle inside it."""
 
-import os
 from contextvars import Token
 from typing import Any, Self
 
@@ -16,7 +15,7 @@ from trodo_cli.sdk.details import (
     is_clean_exit,
     settled,
 )
-from trodo_cli.sdk.recorder import quietly, record, recorder
+from trodo_cli.sdk.recorder import quietly, recorder
 from trodo_cli.wire.values import json_value
 
 
@@ -49,7 +48,7 @@ class RunHandle:
             return
         leave(self._token)
         self._token = None
-        if self._pid != os.getpid():
+        if recorder().pid != self._pid:
             return
         outcome = settled(error, self.run)
         self._close(outcome)
@@ -73,7 +72,7 @@ class RunHandle:
     @quietly
     def finish(self) -> None:
         """Record the end of a run that no block surrounds, by what is known here."""
-        record(RunEnd(run_id=self.run_id, run=self._complete()))
+        recorder().record(RunEnd(run_id=self.run_id, run=self._complete()))
         recorder().runs.leave_id(self.run_id)
 
     @quietly
@@ -108,11 +107,11 @@ class RunHandle:
     def _announce_again(self) -> None:
         if self._token is not None:
             self._run.version += 1
-            record(RunStart(run_id=self.run_id, run=self._complete()))
+            recorder().record(RunStart(run_id=self.run_id, run=self._complete()))
 
     @quietly
     def _open(self, place: Place | None) -> None:
-        self._pid = os.getpid()
+        self._pid = recorder().pid
         if place is not None and self._run.parent_id is None:
             self._run.parent_id, self._run.parent_span_id = place.run.id, place.span_id
             self._run.user = self._run.user or place.run.user
@@ -127,7 +126,7 @@ class RunHandle:
         self.run.user, self.run.session = self._run.user, self._run.session
         self._started = ids.monotonic_ns()
         self._run.started_ns = ids.now_ns()
-        record(RunStart(run_id=self.run_id, run=self._complete()))
+        recorder().record(RunStart(run_id=self.run_id, run=self._complete()))
 
     @quietly
     def _close(self, error: BaseException | None) -> None:
@@ -137,7 +136,7 @@ class RunHandle:
         if error is not None and run.error is None and not is_clean_exit(error):
             run.error, run.error_type = error_message(error), type(error).__name__
         run.status = _run_status(error, run, self.run)
-        record(RunEnd(run_id=self.run_id, run=self._complete()))
+        recorder().record(RunEnd(run_id=self.run_id, run=self._complete()))
         recorder().runs.leave(self.run)
 
     def _complete(self) -> Run:

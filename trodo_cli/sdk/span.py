@@ -1,10 +1,7 @@
 """A span of the host program: a block, and the handle inside it."""
 
-import os
 from contextvars import Token
 from typing import Any, Self
-
-import msgspec
 
 from trodo_cli.model import ids
 from trodo_cli.model.event import SpanEnd, SpanStart, SpanUpdate
@@ -20,7 +17,7 @@ from trodo_cli.sdk.details import (
     is_clean_exit,
     settled,
 )
-from trodo_cli.sdk.recorder import quietly, record
+from trodo_cli.sdk.recorder import quietly, recorder
 from trodo_cli.wire.semconv import flattened, usage_of, whole_number
 from trodo_cli.wire.values import json_value
 
@@ -57,8 +54,6 @@ class SpanHandle:
             return
         leave(self._token)
         self._token = None
-        if self._pid != os.getpid():
-            return
         self._close(settled(error, self.run))
         if error is None:
             self.run.raise_if_cancelled()
@@ -75,7 +70,7 @@ class SpanHandle:
         self._details.input = json_value(value)
         if self._token is not None:
             self._span.version += 1
-            record(SpanUpdate(run_id=self.run.id, span=self._complete()))
+            recorder().record(SpanUpdate(run_id=self.run.id, span=self._complete()))
 
     @quietly
     def set_output(self, value: Any) -> None:
@@ -123,21 +118,23 @@ class SpanHandle:
         `cost_details` is the cost in USD by category.
         """
         span = self._span
-        span.model = span.model if model is None else str(model)
-        span.provider = span.provider if provider is None else str(provider)
-        usage = (usage_of(usage_details) if usage_details else None) or span.usage or Usage()
-        said = Usage(
-            input=whole_number(input_tokens),
-            output=whole_number(output_tokens),
-            cache_read=whole_number(cache_read_tokens),
-            cache_write=whole_number(cache_write_tokens),
-        )
-        span.usage = _overlaid(usage, said)
+        if model is not None:
+            span.model = str(model)
+        if provider is not None:
+            span.provider = str(provider)
+        if usage_details:
+            span.usage = usage_of(usage_details) or span.usage
+            self._details.note("usage_details", usage_details)
+        counts = (input_tokens, output_tokens, cache_read_tokens, cache_write_tokens)
+        if counts != _NO_COUNTS:
+            span.usage = _counted(span.usage or Usage(), counts)
         if cost is None and cost_details:
             cost = sum(flattened(cost_details).values())
-        span.cost = float(cost) if cost is not None else span.cost
-        extra = {"usage_details": usage_details, "cost_details": cost_details, "temperature": temperature}
-        self._details.attributes.update({key: value for key, value in extra.items() if value is not None})
+            self._details.note("cost_details", cost_details)
+        if cost is not None:
+            span.cost = float(cost)
+        if temperature is not None:
+            self._details.note("temperature", temperature)
 
     @quietly
     def set_error(
@@ -157,23 +154,26 @@ class SpanHandle:
 
     @quietly
     def _open(self, place: Place) -> None:
-        self.run, self._pid = place.run, os.getpid()
-        self.span_id = self._span.id = ids.new_span_id()
-        self._span.parent_id = place.span_id
+        own, span = recorder(), self._span
+        self.run, self._pid = place.run, own.pid
+        self.span_id = span.id = ids.new_span_id()
+        span.parent_id, span.status, span.ended_ns = place.span_id, "running", None
         self._started = ids.monotonic_ns()
-        self._span.started_ns = ids.now_ns()
+        span.started_ns = ids.now_ns()
         self._token = current.set(self)
-        record(SpanStart(run_id=self.run.id, span=self._complete()))
+        own.record(SpanStart(run_id=self.run.id, span=self._complete()))
 
     @quietly
     def _close(self, error: BaseException | None) -> None:
-        span = self._span
+        own, span = recorder(), self._span
+        if own.pid != self._pid:
+            return
         span.ended_ns = span.started_ns + ids.monotonic_ns() - self._started
         if error is not None and span.error is None:
             self.set_error(error_message(error), type=type(error).__name__, stack_trace=error_stack(error))
         span.status = _span_status(error, span, self.run)
         span.version += 1
-        record(SpanEnd(run_id=self.run.id, span=self._complete()))
+        own.record(SpanEnd(run_id=self.run.id, span=self._complete()))
 
     def _complete(self) -> Span:
         self._span.payload = self._details.payload()
@@ -186,7 +186,12 @@ def _span_status(error: BaseException | None, span: Span, run: ActiveRun) -> Spa
     return "cancelled" if is_cancel(error, run) else "error"
 
 
-def _overlaid(usage: Usage, said: Usage) -> Usage | None:
-    values = {f: v for f in Usage.__struct_fields__ if (v := getattr(said, f)) is not None}
-    merged = msgspec.structs.replace(usage, **values)
-    return merged if merged != Usage() else None
+def _counted(usage: Usage, counts: tuple[Any, ...]) -> Usage:
+    """The usage with those counts set that were told."""
+    for field, count in zip(("input", "output", "cache_read", "cache_write"), counts, strict=True):
+        if count is not None:
+            setattr(usage, field, whole_number(count))
+    return usage
+
+
+_NO_COUNTS = (None, None, None, None)

@@ -63,6 +63,8 @@ def _firstwhole_number(flat: Mapping[str, Any], names: tuple[str, ...]) -> int |
 
 def whole_number(value: Any) -> int | None:
     """A count as it was reported: a number, or digits in a text; None for anything else."""
+    if type(value) is int and value >> 63 in (0, -1):
+        return value
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:

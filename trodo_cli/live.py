@@ -50,9 +50,7 @@ class Hub:
         while True:
             mark = self.store.change_mark()
             run = self._run(owner, run_id)
-            while events := self.store.events_after(
-                owner, run_id, after, PAGE_EVENTS, ids.now_ns(), payload=payload
-            ):
+            while events := self.store.events_after(owner, run_id, after, PAGE_EVENTS, payload=payload):
                 yield from events
                 after = events[-1].seq
             if after >= run.last_seq and (run.is_terminal or run.status == "lost"):

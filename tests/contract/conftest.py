@@ -48,6 +48,6 @@ def row_counts(store: SqliteStore) -> Callable[[], dict[str, int]]:
     def count() -> dict[str, int]:
         with store._database.read() as connection:
             tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
-            return {name: connection.execute(f"SELECT count(*) FROM {name}").get for (name,) in tables}
+            return {str(name): connection.execute(f"SELECT count(*) FROM {name}").get for (name,) in tables}
 
     return count

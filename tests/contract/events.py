@@ -21,7 +21,9 @@ def run_start(run_id: str, **said: Any) -> RunStart:
 
 def run_end(run_id: str, **said: Any) -> RunEnd:
     """A run ended well, a second after `NOW`, unless told otherwise."""
-    return RunEnd(run_id=run_id, run=Run(id=run_id, **{"status": "completed", "ended_ns": NOW + SECOND, **said}))
+    return RunEnd(
+        run_id=run_id, run=Run(id=run_id, **{"status": "completed", "ended_ns": NOW + SECOND, **said})
+    )
 
 
 def span_start(run_id: str, span_id: str, **said: Any) -> SpanStart:

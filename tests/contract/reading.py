@@ -28,7 +28,7 @@ def events_of(
 ) -> list[Event]:
     """All events of a run, read in pages of this size."""
     found: list[Event] = []
-    while more := store.events_after(owner, run_id, found[-1].seq if found else 0, page, NOW, payload=payload):
+    while more := store.events_after(owner, run_id, found[-1].seq if found else 0, page, payload=payload):
         found += more
     return found
 
@@ -63,7 +63,8 @@ def pages(
         yield page.rows
         if page.cursor is None:
             return
-        after = read_cursor(page.cursor)
+        before, after = after, read_cursor(page.cursor)
+        assert after != before, "the same page again"
 
 
 def listed(
@@ -85,7 +86,9 @@ def dump(store: Store, owner: str = OWNER) -> str:
         run = said(run_of(store, run_id, owner=owner))
         below = sorted(listed(store, RunFilter(parent_id=run_id), owner=owner))
         spans = sorted(store.spans(owner, run_id, payload=True), key=lambda span: span.id)
-        assert [light(span.payload) for span in store.spans(owner, run_id, payload=False)] == [True] * len(spans)
+        assert [light(span.payload) for span in store.spans(owner, run_id, payload=False)] == [True] * len(
+            spans
+        )
         lines += [_line("run", run, below), *(_line("  span", span) for span in spans)]
     return "\n".join(lines)
 

@@ -16,10 +16,21 @@ from tests.contract.events import (
     span_start,
     span_update,
 )
-from tests.contract.reading import EVERY_RUN, OWNER, append, dump, events_of, light, listed, numbers, run_of, told
+from tests.contract.reading import (
+    EVERY_RUN,
+    OWNER,
+    append,
+    dump,
+    events_of,
+    light,
+    listed,
+    numbers,
+    run_of,
+    told,
+)
 from trodo_cli.client.local import LocalClient
-from trodo_cli.errors import NotFound
-from trodo_cli.model.event import Event, RunEnd, RunStart, SpanEnd, SpanStart, TraceDone
+from trodo_cli.errors import NotFound, TrodoError
+from trodo_cli.model.event import Event, RunEnd, RunStart, SpanEnd, SpanStart, SpanUpdate, TraceDone
 from trodo_cli.model.run import Totals
 from trodo_cli.model.span import Usage
 from trodo_cli.stores.base import Appended, Store
@@ -48,7 +59,9 @@ BUSY_RUN: list[Event] = [
 
 
 def test_events_are_numbered_from_one_without_gaps_in_each_run(store: Store) -> None:
-    append(store, run_start("r"), run_start("q"), span_start("r", "a"), span_start("q", "a"), span_end("r", "a"))
+    append(
+        store, run_start("r"), run_start("q"), span_start("r", "a"), span_start("q", "a"), span_end("r", "a")
+    )
     append(store, span_end("q", "a"), run_end("r"))
     assert told(store, "r") == [(1, "run-start"), (2, "span-start"), (3, "span-end"), (4, "run-end")]
     assert told(store, "q") == [(1, "run-start"), (2, "span-start"), (3, "span-end")]
@@ -80,16 +93,15 @@ def test_pages_of_any_size_give_the_same_sequence(store: Store, page: int) -> No
 @pytest.mark.parametrize("after", range(len(BUSY_RUN) + 3))
 def test_reading_on_after_any_number_tells_the_rest(store: Store, after: int) -> None:
     append(store, *BUSY_RUN)
-    rest = store.events_after(OWNER, "r", after, 1_000, NOW, payload=True)
+    rest = store.events_after(OWNER, "r", after, 1_000, payload=True)
     assert rest == events_of(store, "r")[after:]
 
 
-def test_a_replaced_number_never_tells_more_than_stands_now(store: Store) -> None:
+def test_the_numbers_before_an_end_tell_the_span_as_open(store: Store) -> None:
     append(store, *BUSY_RUN)
-    before_the_end = [event for event in events_of(store, "r") if event.seq < 10]
-    ended = [event.span.id for event in before_the_end if isinstance(event, SpanEnd)]
-    assert ended == ["b"]
-    assert not any(isinstance(event, RunEnd) for event in before_the_end)
+    told_spans = [event for event in events_of(store, "r") if isinstance(event, SpanStart | SpanUpdate)]
+    assert [event.seq for event in told_spans] == [2, 3, 4, 5, 13]
+    assert all(event.span.is_open and event.span.ended_ns is None for event in told_spans)
 
 
 def test_a_span_that_came_ended_is_told_as_an_end_only(store: Store) -> None:
@@ -123,12 +135,18 @@ def test_a_repeated_batch_stores_and_numbers_nothing(store: Store) -> None:
 
 
 def test_repetitions_inside_one_batch_count_as_known(store: Store) -> None:
-    twice = [run_start("r"), run_start("r"), span_end("r", "a"), span_end("r", "a"), run_end("r"), run_end("r")]
+    twice: list[Event] = [
+        run_start("r"),
+        run_start("r"),
+        span_end("r", "a"),
+        span_end("r", "a"),
+        run_end("r"),
+        run_end("r"),
+    ]
     assert append(store, *twice) == Appended(stored=3, known=3)
     assert numbers(store, "r") == [1, 2, 3]
 
 
-@pytest.mark.xfail(strict=True, reason="defect: Usage() reads back as None, so its repetition looks new")
 def test_a_repeated_span_with_an_empty_usage_stores_nothing(store: Store) -> None:
     event = span_end("r", "a", usage=Usage(), model="m")
     append(store, run_start("r"), event)
@@ -162,12 +180,26 @@ def test_a_late_update_never_overwrites_a_newer_one(store: Store) -> None:
     assert [span.name for span in store.spans(OWNER, "r", payload=False)] == ["new"]
 
 
-def test_conflicting_versions_have_one_winner_in_either_order(store: Store) -> None:
-    one = span_end("r", "a", payload=payload(output="one"))
-    other = span_end("r", "a", payload=payload(output="other"))
-    append(store, run_start("r"), one, other)
-    append(store, run_start("r"), other, one, owner="reversed")
-    assert dump(store) == dump(store, "reversed")
+CONFLICTS = [payload(output="one"), payload(output="other"), payload(input=1)]
+
+
+@pytest.mark.parametrize(
+    "together",
+    [
+        pytest.param(True, id="one batch"),
+        pytest.param(False, id="two batches"),
+    ],
+)
+@pytest.mark.parametrize(("one", "other"), list(itertools.combinations(range(3), 2)))
+def test_conflicting_versions_have_one_winner_in_either_order(
+    store: Store, one: int, other: int, together: bool
+) -> None:
+    first, second = (span_end("r", "a", payload=CONFLICTS[index]) for index in (one, other))
+    for owner, events in (("forth", [first, second]), ("back", [second, first])):
+        append(store, run_start("r"), owner=owner)
+        for batch in [events] if together else [[event] for event in events]:
+            append(store, *batch, owner=owner)
+    assert dump(store, "forth") == dump(store, "back")
 
 
 def test_an_end_before_the_announcement_of_its_run_stands(store: Store) -> None:
@@ -222,17 +254,15 @@ def test_spans_of_an_unannounced_run_are_invisible(store: Store, client: LocalCl
         next(client.traces.stream("early"))
 
 
-@pytest.mark.xfail(strict=True, reason="defect: reads of spans and events do not ask whether the run is announced")
 def test_spans_of_an_unannounced_run_cannot_be_read_one_by_one(store: Store, client: LocalClient) -> None:
     append(store, span_start("early", "a"))
     with pytest.raises(NotFound):
         client.traces.span("early", "a")
     assert store.span(OWNER, "early", "a") is None
     assert store.spans(OWNER, "early", payload=True) == []
-    assert store.events_after(OWNER, "early", 0, 10, NOW, payload=True) == []
+    assert store.events_after(OWNER, "early", 0, 10, payload=True) == []
 
 
-@pytest.mark.xfail(strict=True, reason="defect: an unannounced run can be deleted, a missing one cannot")
 def test_an_unannounced_run_cannot_be_told_from_a_missing_one_by_deleting_it(
     store: Store, client: LocalClient
 ) -> None:
@@ -266,17 +296,27 @@ def test_a_sweep_removes_early_spans_that_came_before_the_time(store: Store, row
 
 
 def test_light_reads_carry_no_payload(store: Store) -> None:
-    append(store, run_start("r", payload=payload(input="heavy")), span_end("r", "a", payload=payload(input="heavy")))
+    append(
+        store,
+        run_start("r", payload=payload(input="heavy")),
+        span_end("r", "a", payload=payload(input="heavy")),
+    )
     assert all(light(run.payload) for run in store.list_runs(OWNER, EVERY_RUN, 10, None, NOW).rows)
     assert all(light(span.payload) for span in store.spans(OWNER, "r", payload=False))
-    spans = [event.span for event in events_of(store, "r", payload=False) if isinstance(event, SpanEnd | SpanStart)]
-    assert spans and all(light(span.payload) for span in spans)
+    spans = [
+        event.span for event in events_of(store, "r", payload=False) if isinstance(event, SpanEnd | SpanStart)
+    ]
+    assert spans
+    assert all(light(span.payload) for span in spans)
 
 
-@pytest.mark.xfail(strict=True, reason="defect: run-start and run-end carry the run's payload in light reads too")
 def test_light_events_of_the_run_itself_carry_no_payload(store: Store, client: LocalClient) -> None:
-    append(store, run_start("r", payload=payload(input="heavy")), run_end("r", payload=payload(output="heavy")))
-    told_runs = [event.run for event in events_of(store, "r", payload=False) if isinstance(event, RunStart | RunEnd)]
+    append(
+        store, run_start("r", payload=payload(input="heavy")), run_end("r", payload=payload(output="heavy"))
+    )
+    told_runs = [
+        event.run for event in events_of(store, "r", payload=False) if isinstance(event, RunStart | RunEnd)
+    ]
     assert [light(run.payload) for run in told_runs] == [True, True]
     assert light(client.traces.get("r", payload=False).summary.payload)
 
@@ -287,7 +327,8 @@ def test_whole_reads_carry_every_payload(store: Store) -> None:
     assert run_of(store, "r").payload == heavy
     assert [span.payload for span in store.spans(OWNER, "r", payload=True)] == [heavy]
     span = store.span(OWNER, "r", "a")
-    assert span is not None and span.payload == heavy
+    assert span is not None
+    assert span.payload == heavy
     assert [e.span.payload for e in events_of(store, "r") if isinstance(e, SpanEnd)] == [heavy]
 
 
@@ -329,7 +370,7 @@ def test_every_field_of_a_span_comes_back_as_it_was_given(store: Store) -> None:
 
 
 def test_totals_are_the_sums_over_the_spans_in_any_order(store: Store) -> None:
-    events = [
+    events: list[Event] = [
         run_start("r"),
         span_start("r", "a", usage=Usage(input=1)),
         span_end("r", "a", usage=Usage(input=10, output=5), cost=0.1),
@@ -340,11 +381,10 @@ def test_totals_are_the_sums_over_the_spans_in_any_order(store: Store) -> None:
     expected = Totals(
         spans=4, errors=1, input_tokens=17, output_tokens=5, cost_nanos=300_000_000, costed_spans=2
     )
-    for number, order in enumerate(itertools.permutations(events)):
-        if number % 60 == 0:
-            append(store, *order, owner=str(number))
-            assert run_of(store, "r", owner=str(number)).totals == expected
-            assert expected.cost == 0.3
+    assert expected.cost == 0.3
+    for number, order in enumerate(itertools.islice(itertools.permutations(events), 0, None, 60)):
+        append(store, *order, owner=str(number))
+        assert run_of(store, "r", owner=str(number)).totals == expected
 
 
 def test_a_run_without_costed_spans_has_no_cost(store: Store) -> None:
@@ -353,7 +393,6 @@ def test_a_run_without_costed_spans_has_no_cost(store: Store) -> None:
 
 
 @pytest.mark.parametrize("cost", [float("nan"), float("inf"), -float("inf"), 1e300])
-@pytest.mark.xfail(strict=True, reason="defect: a cost that is no finite amount fails its whole batch")
 def test_a_cost_that_cannot_be_summed_is_left_out(store: Store, cost: float) -> None:
     append(store, run_start("r"), span_end("r", "a", cost=cost), span_end("r", "b", cost=0.5))
     assert run_of(store, "r").totals.cost == 0.5
@@ -398,7 +437,7 @@ def test_drops_add_up_by_reason(store: Store) -> None:
 
 def test_a_batch_that_fails_leaves_nothing_behind(store: Store) -> None:
     append(store, run_start("r"))
-    with pytest.raises(Exception):  # noqa: B017 - whatever it is, nothing of the batch may be stored
+    with pytest.raises((ValueError, TrodoError)):
         append(store, span_start("r", "a"), run_start("q"), span_start("q", "b", name="\ud800"))
     assert listed(store) == ["r"]
     assert numbers(store, "r") == [1]
@@ -411,5 +450,3 @@ def test_the_change_mark_differs_after_a_change_and_only_then(store: Store) -> N
     assert store.change_mark() == mark
     append(store, run_start("r"))
     assert store.change_mark() != mark
-
-

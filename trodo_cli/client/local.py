@@ -10,13 +10,17 @@ from trodo_cli.errors import Ambiguous, InvalidInput, NotFound
 from trodo_cli.live import Hub
 from trodo_cli.model import ids
 from trodo_cli.model.event import Event
+from trodo_cli.model.payload import NO_PAYLOAD
 from trodo_cli.model.run import RUN_STATUSES, Cancel, Run, canonical_status
 from trodo_cli.model.span import Span
 from trodo_cli.model.trace import Trace
-from trodo_cli.query.plan import RunFilter, read_cursor
+from trodo_cli.query.plan import Cursor, RunFilter, read_cursor
 from trodo_cli.stores.base import Appended, Page, Store
 
 _NTH = re.compile(r"@([1-9][0-9]{0,5})")
+_DASHED = re.compile(r"(?=.*[0-9a-fA-F])[0-9a-fA-F]*(-[0-9a-fA-F]*)+")
+"""A part of a UUID as other tools write it."""
+
 _LIST_HINT = "`trodo runs list` shows the runs there are"
 
 
@@ -91,6 +95,8 @@ class LocalRuns:
         if nth := _NTH.fullmatch(reference):
             return self._nth(int(nth[1]), None)
         found = self._hub.store.find_runs(self._owner, ids.canonical_id(reference), 4)
+        if not found and _DASHED.fullmatch(reference):
+            found = self._hub.store.find_runs(self._owner, reference.replace("-", "").lower(), 4)
         if not found:
             raise NotFound(f"no run {reference}", _LIST_HINT)
         if len(found) > 1:
@@ -128,10 +134,22 @@ class LocalTraces:
         run = store.run(self._owner, ids.canonical_id(run_id), now_ns)
         if run is None:
             raise NotFound(f"no run {run_id}", _LIST_HINT)
-        spans = store.spans(self._owner, run.id, payload=payload)
-        below = RunFilter(parent_id=run.id)
-        children = store.list_runs(self._owner, below, MAX_LIMIT, None, now_ns).rows
-        return Trace.from_rows(run, spans, reversed(children))
+        if not payload:
+            run.payload = NO_PAYLOAD
+        return Trace.from_rows(run, store.spans(self._owner, run.id, payload=payload), self._below(run.id))
+
+    def _below(self, run_id: str) -> list[Run]:
+        """The runs directly below, in the order they began."""
+        found: list[Run] = []
+        cursor: Cursor | None = None
+        while True:
+            page = self._hub.store.list_runs(
+                self._owner, RunFilter(parent_id=run_id), MAX_LIMIT, cursor, ids.now_ns()
+            )
+            found += page.rows
+            if page.cursor is None:
+                return found[::-1]
+            cursor = read_cursor(page.cursor)
 
     def span(self, run_id: str, span_id: str) -> Span:
         span = self._hub.store.span(self._owner, ids.canonical_id(run_id), ids.canonical_id(span_id))

@@ -16,6 +16,16 @@ class Payload(msgspec.Struct, omit_defaults=True, kw_only=True):
     stack: str | None = None
 
 
+def written(struct: msgspec.Struct) -> str:
+    """All that a struct says, as a text that is the same for equal ones; settles ties."""
+    return repr(
+        [
+            bytes(value) if isinstance(value, msgspec.Raw) else value
+            for value in msgspec.structs.astuple(struct)
+        ]
+    )
+
+
 NO_PAYLOAD = msgspec.Raw(b"")
 
 _decoder = msgspec.json.Decoder(Payload)

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import msgspec
 
 from trodo_cli.model.ids import root_span_id
-from trodo_cli.model.payload import NO_PAYLOAD, Payload, payload_of
+from trodo_cli.model.payload import NO_PAYLOAD, Payload, payload_of, written
 from trodo_cli.model.span import Span, SpanStatus
 
 RunStatus = Literal["pending", "running", "completed", "failed", "cancelled", "lost"]
@@ -22,6 +22,9 @@ _STATUS_SYNONYMS = {"ok": "completed", "error": "failed", "draining": "running",
 _SPAN_STATUS: dict[str, SpanStatus] = {"completed": "ok", "failed": "error", "cancelled": "cancelled"}
 
 NANOS = 10**9
+
+MAX_SUMMAND = 10**9
+"""A count of tokens or a cost from here on is no real one and is left out of sums."""
 
 LOST_AFTER_NS = 15 * 10**9
 """A running run that gave no sign of life for this long is shown as lost."""
@@ -67,11 +70,15 @@ class Totals(msgspec.Struct, omit_defaults=True, kw_only=True):
         if span.kind == "agent":
             return
         if span.usage is not None:
-            self.input_tokens += times * (span.usage.input or 0)
-            self.output_tokens += times * (span.usage.output or 0)
-        if span.cost is not None:
+            self.input_tokens += times * _countable(span.usage.input)
+            self.output_tokens += times * _countable(span.usage.output)
+        if span.cost is not None and abs(span.cost) < MAX_SUMMAND:
             self.cost_nanos += times * round(span.cost * NANOS)
             self.costed_spans += times
+
+
+def _countable(count: int | None) -> int:
+    return count if count is not None and abs(count) < MAX_SUMMAND else 0
 
 
 class Run(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -105,12 +112,12 @@ class Run(msgspec.Struct, omit_defaults=True, kw_only=True):
     @property
     def duration_ns(self) -> int | None:
         """Nanoseconds from start to end; None while running."""
-        return None if self.ended_ns is None else self.ended_ns - self.started_ns
+        return self.ended_ns - self.started_ns if self.ended_ns is not None and self.started_ns else None
 
     @property
     def duration_ms(self) -> int | None:
         """Whole milliseconds from start to end; None while running."""
-        return None if self.ended_ns is None else round((self.ended_ns - self.started_ns) / 1e6)
+        return None if self.duration_ns is None else round(self.duration_ns / 1e6)
 
     @property
     def is_terminal(self) -> bool:
@@ -126,14 +133,22 @@ def newer_start(one: Run | None, other: Run | None) -> Run | None:
     """The announcement that stands: the higher version, then the greater text."""
     if one is None or other is None:
         return one or other
-    return max(one, other, key=lambda run: (run.version, msgspec.json.encode(run)))
+    return max(one, other, key=lambda run: (run.version, written(run)))
 
 
 def first_end(one: Run | None, other: Run | None) -> Run | None:
     """The end that stands: the earliest by its own clock, then the smaller text."""
     if one is None or other is None:
         return one or other
-    return min(one, other, key=lambda run: (run.ended_ns or 0, msgspec.json.encode(run)))
+    return min(one, other, key=lambda run: (run.ended_ns or 0, written(run)))
+
+
+def first_cancel(one: Cancel | None, other: Cancel | None) -> Cancel | None:
+    """The request that stands: the earliest, then the smaller text; delivered as soon as either is."""
+    if one is None or other is None:
+        return one or other
+    first = min(one, other, key=lambda cancel: (cancel.requested_ns, cancel.by or "", cancel.reason or ""))
+    return msgspec.structs.replace(first, delivered_ns=one.delivered_ns or other.delivered_ns)
 
 
 def folded_run(run_id: str, start: Run | None, end: Run | None) -> Run:
@@ -175,7 +190,10 @@ def _overlaid(below: msgspec.Raw, above: msgspec.Raw) -> msgspec.Raw:
         return above
     if not bytes(above):
         return below
-    base, top = msgspec.json.decode(below, type=dict), msgspec.json.decode(above, type=dict)
-    attributes = {**base.get("attributes", {}), **top.get("attributes", {})}
+    try:
+        base, top = msgspec.json.decode(below, type=dict), msgspec.json.decode(above, type=dict)
+        attributes = {**base.get("attributes", {}), **top.get("attributes", {})}
+    except (msgspec.MsgspecError, TypeError):
+        return above
     merged = {**base, **top, **({"attributes": attributes} if attributes else {})}
     return msgspec.Raw(msgspec.json.encode(merged))

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from trodo_cli.model.payload import NO_PAYLOAD, Payload, payload_of
+from trodo_cli.model.payload import NO_PAYLOAD, Payload, payload_of, written
 
 SpanStatus = Literal["running", "ok", "error", "cancelled"]
 SPAN_STATUSES: tuple[str, ...] = get_args(SpanStatus)
@@ -102,7 +102,7 @@ def newer_span(one: Span, other: Span) -> Span:
         return one if rank > other_rank else other
     if one == other:
         return one
-    return max(one, other, key=msgspec.json.encode)
+    return max(one, other, key=written)
 
 
 def light_span(span: Span) -> Span:

@@ -15,7 +15,17 @@ from trodo_cli.model.event import (
     TraceDone,
 )
 from trodo_cli.model.ids import root_span_id
-from trodo_cli.model.run import Cancel, Run, Totals, first_end, folded_run, newer_start, root_span
+from trodo_cli.model.run import (
+    Cancel,
+    Run,
+    Totals,
+    first_cancel,
+    first_end,
+    folded_run,
+    newer_start,
+    produced_run,
+    root_span,
+)
 from trodo_cli.model.span import Span, newer_span
 
 
@@ -38,23 +48,25 @@ class Trace:
         """A trace as a store holds it."""
         trace = cls(run.id)
         trace._spans = {span.id: span for span in spans}
-        trace._start, trace._cancel, trace._known = run, run.cancel, run
-        trace._end = run if run.is_terminal else None
+        said = produced_run(run)
+        trace._start, trace._end = said, said if run.is_terminal else None
+        trace._cancel, trace._known = run.cancel, run
         trace.children = list(children)
         return trace
 
     def apply(self, event: Event) -> None:
         """Take one event in; repeated and late ones change nothing that they should not."""
+        self._known = None
         match event:
             case SpanStart() | SpanUpdate() | SpanEnd():
                 known = self._spans.get(event.span.id)
                 self._spans[event.span.id] = newer_span(known, event.span) if known else event.span
             case RunStart():
-                self._start = newer_start(self._start, event.run)
+                self._start = newer_start(self._start, produced_run(event.run))
             case RunEnd():
-                self._end = first_end(self._end, event.run)
+                self._end = first_end(self._end, produced_run(event.run))
             case CancelRequested():
-                self._cancel = event.cancel
+                self._cancel = first_cancel(self._cancel, event.cancel)
             case TraceDone():
                 self._known = event.run
 
@@ -67,7 +79,10 @@ class Trace:
         run = folded_run(self.run_id, self._start, self._end)
         run = msgspec.structs.replace(run, totals=totals, cancel=self._cancel)
         if self._known is not None:
-            run.heartbeat_ns, run.cancel = self._known.heartbeat_ns, self._known.cancel or self._cancel
+            run.heartbeat_ns, run.cancel = (
+                self._known.heartbeat_ns,
+                first_cancel(self._cancel, self._known.cancel),
+            )
             run.status = "lost" if self._known.status == "lost" and not run.is_terminal else run.status
         return run
 

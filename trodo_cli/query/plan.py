@@ -42,6 +42,9 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
 def read_cursor(text: str) -> Cursor:
     """The cursor behind its opaque form. Raises `InvalidInput` for anything else."""
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(text + "=="), type=Cursor)
+        cursor = msgspec.json.decode(base64.urlsafe_b64decode(text + "=="), type=Cursor)
+        if -(2**63) <= cursor.started_ns < 2**63:
+            return cursor
     except (ValueError, msgspec.MsgspecError):
-        raise InvalidInput(f"not a cursor: {text!r}", "use the cursor that a page gave, unchanged") from None
+        pass
+    raise InvalidInput(f"not a cursor: {text!r}", "use the cursor that a page gave, unchanged")

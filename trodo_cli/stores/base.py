@@ -57,9 +57,7 @@ class Store(Protocol):
     def span(self, owner: str, run_id: str, span_id: str) -> Span | None:
         """One span with its payload, or None."""
 
-    def events_after(
-        self, owner: str, run_id: str, seq: int, limit: int, now_ns: int, *, payload: bool
-    ) -> list[Event]:
+    def events_after(self, owner: str, run_id: str, seq: int, limit: int, *, payload: bool) -> list[Event]:
         """The events with the next `limit` numbers above `seq`, in order."""
 
     def delete_run(self, owner: str, run_id: str) -> bool:

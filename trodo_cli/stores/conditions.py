@@ -8,6 +8,12 @@ from trodo_cli.query.plan import Cursor, RunFilter
 _LIVING = "status = 'running' AND coalesce(heartbeat_ns, 0) {} ?"
 _SPAN_HAS = "EXISTS (SELECT 1 FROM spans WHERE spans.owner = ? AND spans.run = runs.key AND spans.{} = ?)"
 
+_TOPMOST = (
+    "(parent IS NULL OR NOT EXISTS (SELECT 1 FROM runs AS above"
+    " WHERE above.owner = runs.owner AND above.id = runs.parent AND above.announced = 1))"
+)
+"""A run whose parent nobody knows is at the top too, or nobody would find it."""
+
 Part = tuple[str, tuple[Any, ...]]
 
 
@@ -47,7 +53,7 @@ def _fields(wanted: RunFilter, now_ns: int) -> list[Part]:
         if value is not None
     ]
     if wanted.roots_only and wanted.parent_id is None:
-        parts.append(("parent IS NULL", ()))
+        parts.append((_TOPMOST, ()))
     if wanted.min_cost is not None:
         parts.append(("costed_spans > 0 AND cost_nanos >= ?", (round(wanted.min_cost * NANOS),)))
     if wanted.min_duration_ns is not None:

@@ -17,9 +17,11 @@ from typing import Any, Generic, TypeVar
 import apsw
 
 from trodo_cli.errors import InvalidInput, NotFound, StorageFull, Unavailable
+from trodo_cli.model import ids
 from trodo_cli.stores.schema import APPLICATION_ID, MIGRATIONS
 
 BUSY_TIMEOUT_MS = 10_000
+SHORTEST_DATABASE_BYTES = 512
 WAL_LIMIT_BYTES = 64 * 1024 * 1024
 
 Result = TypeVar("Result")
@@ -42,22 +44,28 @@ class Database:
     """Opens at once; `path` None is a private in-memory database."""
 
     def __init__(self, path: Path | None, *, create: bool = True, synchronous: str = "NORMAL") -> None:
-        self.path = path
+        self.path = path.absolute() if path is not None else None
         self._synchronous = synchronous
         self._lock = threading.RLock()
         self._queue: deque[_Job[Any]] = deque()
         self._local = threading.local()
         self._open: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
         self._commits = 0
-        if path is not None and not path.exists():
+        if path is not None and self._is_missing(path):
             if not create:
                 raise NotFound(
                     f"there is no database at {path}", "check --target, or record a run there first"
                 )
             self._make_folder(path.parent)
+        has_log = self._has_log()
         with self._translated():
             self._writer = self._connect()
-            self._prepare(self._writer)
+            try:
+                self._prepare(self._writer)
+            except BaseException:
+                self._writer.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log)
+                self._writer.close()
+                raise
 
     def write(self, work: Callable[[apsw.Connection], Result]) -> Result:
         """Run `work` in a write transaction; what it raises rolls back its own changes only."""
@@ -144,7 +152,7 @@ class Database:
 
     def _connect(self) -> apsw.Connection:
         flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
-        is_new = self.path is not None and not self.path.exists()
+        is_new = self.path is not None and self._is_missing(self.path)
         connection = apsw.Connection(str(self.path) if self.path else ":memory:", flags=flags)
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         self._open.add(connection)
@@ -156,11 +164,45 @@ class Database:
         """Check that the file is ours and of a version we know, before the first write."""
         version = self._checked_version(connection)
         if self.path is not None:
-            connection.execute("PRAGMA journal_mode = WAL")
+            self._switch_to_wal(connection)
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
         connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
         if version < len(MIGRATIONS):
             self._migrate(connection)
+
+    def _switch_to_wal(self, connection: apsw.Connection) -> None:
+        """SQLite answers busy at once when another process is just making the file, so try again for a while."""
+        deadline = ids.monotonic_ns() + BUSY_TIMEOUT_MS * 10**6
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except apsw.BusyError:
+                if ids.monotonic_ns() > deadline:
+                    raise
+                threading.Event().wait(0.01)
+
+    def _has_log(self) -> bool:
+        """Whether a write-ahead log waits to be folded in; that of another program is not ours to fold."""
+        if self.path is None:
+            return False
+        try:
+            return os.stat(f"{self.path}-wal").st_size > 0
+        except OSError:
+            return False
+
+    def _is_missing(self, path: Path) -> bool:
+        """Whether there is no file yet. A file too short to be a database is one of somebody else."""
+        try:
+            size = path.stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError as error:
+            hint = "choose another file with --target or TRODO_HOME"
+            raise Unavailable(f"cannot open {path}: {error.strerror}", hint) from None
+        if 0 < size < SHORTEST_DATABASE_BYTES:
+            raise InvalidInput(f"{path} is not a trodo database", "name another file with --target")
+        return False
 
     def _checked_version(self, connection: apsw.Connection) -> int:
         application, version, tables = fetched(

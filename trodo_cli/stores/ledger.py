@@ -6,6 +6,7 @@ a number that a later change of the same row replaced is kept aside, so every nu
 `last_seq` can always be answered.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -13,8 +14,17 @@ import msgspec
 
 from trodo_cli.model.event import CancelRequested, Event, RunEnd, RunStart, SpanEnd, SpanStart, SpanUpdate
 from trodo_cli.model.payload import NO_PAYLOAD
-from trodo_cli.model.run import Cancel, Run, Totals, first_end, folded_run, newer_start, produced_run
-from trodo_cli.model.span import Span, newer_span, span_rank
+from trodo_cli.model.run import (
+    Cancel,
+    Run,
+    Totals,
+    first_cancel,
+    first_end,
+    folded_run,
+    newer_start,
+    produced_run,
+)
+from trodo_cli.model.span import Span, Usage, newer_span, span_rank
 
 
 @dataclass(slots=True)
@@ -42,6 +52,8 @@ class RunRow:
     end_seq: int | None = None
     cancel_seq: int | None = None
     heartbeat_ns: int | None = None
+    has_payloads: bool = False
+    """Whether the registers were loaded, and are to be saved, with their payloads."""
 
     @property
     def view(self) -> Run:
@@ -79,7 +91,7 @@ class Ledger:
         """Fold one event in; False when it changes nothing."""
         match event:
             case SpanStart() | SpanUpdate() | SpanEnd():
-                return self._take_span(event.span)
+                return self._take_span(_storable(event.span))
             case RunStart():
                 return self._take_start(produced_run(event.run))
             case RunEnd():
@@ -126,10 +138,10 @@ class Ledger:
         return True
 
     def _take_cancel(self, cancel: Cancel) -> bool:
-        known = self.row.cancel
-        if known is not None and _cancel_order(known) <= _cancel_order(cancel):
+        first = first_cancel(self.row.cancel, cancel)
+        if first == self.row.cancel:
             return False
-        self.row.cancel, self.row.cancel_seq = cancel, self._renumbered(self.row.cancel_seq)
+        self.row.cancel, self.row.cancel_seq = first, self._renumbered(self.row.cancel_seq)
         return True
 
     def _renumbered(self, seq: int | None) -> int:
@@ -142,8 +154,13 @@ class Ledger:
         return self.row.last_seq
 
 
-def _cancel_order(cancel: Cancel) -> tuple[int, str, str]:
-    return (cancel.requested_ns, cancel.by or "", cancel.reason or "")
+def _storable(span: Span) -> Span:
+    """The span as it reads back from a store: an empty usage is none, a cost that is no amount is unknown."""
+    usage = span.usage if span.usage != Usage() else None
+    cost = span.cost if span.cost is None or math.isfinite(span.cost) else None
+    if usage is span.usage and cost is span.cost:
+        return span
+    return msgspec.structs.replace(span, usage=usage, cost=cost)
 
 
 def stored_payload(data: bytes | None) -> msgspec.Raw:

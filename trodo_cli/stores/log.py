@@ -11,34 +11,34 @@ from trodo_cli.stores.ledger import RunRow, SpanRow
 
 
 def events_between(
-    run: Run,
     row: RunRow,
+    owner: str,
     opened: Iterable[SpanRow],
     changed: Iterable[SpanRow],
     replaced: Iterable[tuple[int, Span | None]],
-    seq: int,
+    first: int,
     last: int,
 ) -> list[Event]:
-    """The events numbered above `seq` up to `last`, in order.
+    """The events numbered from `first` to `last`, in order.
 
     `opened` and `changed` are the span rows whose first or latest change falls into that range;
     `replaced` the numbers in it that a later change took over, which say what stands now.
     """
-    found: list[Event] = [_first(run.id, span_row) for span_row in opened]
-    found += [_latest(run.id, span_row.span, span_row.changed_seq) for span_row in changed]
+    found: list[Event] = [_first(row.id, span_row) for span_row in opened]
+    found += [_latest(row.id, span_row.span, span_row.changed_seq) for span_row in changed]
     for number, span in replaced:
         if span is None:
-            found.append(RunStart(run_id=run.id, seq=number, run=_announced(run, row)))
+            found.append(_announcement(row, owner, number))
         else:
             then = span if span.is_open else opened_span(span)
-            found.append(SpanUpdate(run_id=run.id, seq=number, span=then))
-    found += [event for event in _run_events(run, row) if seq < event.seq <= last]
+            found.append(SpanUpdate(run_id=row.id, seq=number, span=then))
+    found += [event for event in _run_events(row, owner) if first <= event.seq <= last]
     return sorted(found, key=lambda event: event.seq)
 
 
-def _announced(run: Run, row: RunRow) -> Run:
-    """The run as it stood while it was going on."""
-    return msgspec.structs.replace(row.start or Run(id=run.id), owner=run.owner)
+def _announcement(row: RunRow, owner: str, seq: int) -> RunStart:
+    run = msgspec.structs.replace(row.start or Run(id=row.id), owner=owner)
+    return RunStart(run_id=row.id, seq=seq, run=run)
 
 
 def _first(run_id: str, row: SpanRow) -> Event:
@@ -53,12 +53,13 @@ def _latest(run_id: str, span: Span, seq: int) -> Event:
     return kind(run_id=run_id, seq=seq, span=span)
 
 
-def _run_events(run: Run, row: RunRow) -> list[Event]:
+def _run_events(row: RunRow, owner: str) -> list[Event]:
     found: list[Event] = []
     if row.start_seq is not None:
-        found.append(RunStart(run_id=run.id, seq=row.start_seq, run=_announced(run, row)))
+        found.append(_announcement(row, owner, row.start_seq))
     if row.cancel_seq is not None and row.cancel is not None:
-        found.append(CancelRequested(run_id=run.id, seq=row.cancel_seq, cancel=row.cancel))
-    if row.end_seq is not None:
-        found.append(RunEnd(run_id=run.id, seq=row.end_seq, run=run))
+        found.append(CancelRequested(run_id=row.id, seq=row.cancel_seq, cancel=row.cancel))
+    if row.end_seq is not None and row.end is not None:
+        run = msgspec.structs.replace(row.end, owner=owner, totals=row.totals)
+        found.append(RunEnd(run_id=row.id, seq=row.end_seq, run=run))
     return found

@@ -82,8 +82,8 @@ def run_values(owner: str, row: RunRow) -> tuple[Any, ...]:
         msgspec.json.encode(row.cancel) if row.cancel else None,
         row.heartbeat_ns,
         row.received_ns,
-        msgspec.json.encode(row.start) if row.start else None,
-        msgspec.json.encode(row.end) if row.end else None,
+        _register(row.start),
+        _register(row.end),
     )
 
 
@@ -96,9 +96,8 @@ def seen_run(row: RunRow, owner: str, now_ns: int) -> Run:
     return run
 
 
-def light_run(run: Run) -> Run:
-    run.payload = NO_PAYLOAD
-    return run
+def _register(run: Run | None) -> bytes | None:
+    return msgspec.json.encode(msgspec.structs.replace(run, payload=NO_PAYLOAD)) if run else None
 
 
 def span_row(row: Row) -> SpanRow:

@@ -5,7 +5,7 @@ APPLICATION_ID = 0x54524F44
 
 MIGRATIONS: tuple[str, ...] = (
     """
-    -- Both registers (started, ended) are what producers said; the columns are the run a reader sees.
+    -- Both registers (started, ended) are what producers said, without payloads; the columns are the run a reader sees.
     -- announced = 0: only spans of the run have come so far, nobody sees it yet.
     CREATE TABLE runs (
         key INTEGER PRIMARY KEY,
@@ -40,7 +40,8 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX runs_by_start ON runs (owner, started_ns, id) WHERE announced = 1;
     CREATE INDEX runs_by_agent ON runs (owner, agent, status, started_ns, id) WHERE announced = 1;
     CREATE INDEX runs_by_status ON runs (owner, status, started_ns, id) WHERE announced = 1;
-    CREATE INDEX runs_by_parent ON runs (owner, parent) WHERE parent IS NOT NULL;
+    CREATE INDEX runs_by_parent ON runs (owner, parent, started_ns, id) WHERE announced = 1 AND parent IS NOT NULL;
+    CREATE INDEX runs_by_ending ON runs (owner, substr(id, -8));
     CREATE INDEX runs_unannounced ON runs (received_ns) WHERE announced = 0;
 
     -- key is the run's key << 32 | first_seq, so a run's spans lie together in the order they came.
@@ -76,6 +77,11 @@ MIGRATIONS: tuple[str, ...] = (
 
     -- One JSON object a span, under the span's key.
     CREATE TABLE payloads (key INTEGER PRIMARY KEY, owner TEXT NOT NULL, data BLOB NOT NULL);
+
+    -- What a run was given and what came of it, as its two registers say.
+    CREATE TABLE run_payloads (
+        run INTEGER PRIMARY KEY, owner TEXT NOT NULL, started BLOB NOT NULL, ended BLOB NOT NULL
+    );
 
     -- Numbers that a later change of the same row took over; first_seq 0 is the run itself.
     CREATE TABLE replaced (

@@ -5,7 +5,7 @@ import re
 import msgspec
 
 from trodo_cli.errors import InvalidInput
-from trodo_cli.model.event import CancelRequested, Event, SpanEnd, SpanStart, SpanUpdate
+from trodo_cli.model.event import CancelRequested, Event, RunEnd, SpanEnd, SpanStart, SpanUpdate
 from trodo_cli.model.ids import canonical_id
 from trodo_cli.model.payload import NO_PAYLOAD, payload_of
 from trodo_cli.model.run import Run
@@ -54,8 +54,10 @@ def _settled(event: Event) -> Event:
     elif isinstance(event, CancelRequested):
         _settle_texts(event.cancel, ("by", "reason"))
     else:
-        _settle_run(event.run)
         event.run.id = event.run_id
+        _settle_run(event.run)
+        if isinstance(event, RunEnd) and not event.run.is_terminal:
+            event.run.status = "completed"
     return event
 
 
@@ -91,7 +93,8 @@ def _settle_span(span: Span) -> None:
 
 def _settle_run(run: Run) -> None:
     if run.parent_id is not None:
-        run.parent_id = canonical_id(storable_text(run.parent_id)) if run.parent_id else None
+        parent_id = canonical_id(storable_text(run.parent_id)) if run.parent_id else None
+        run.parent_id = parent_id if parent_id != run.id else None
     run.tags = tuple(storable_text(tag) for tag in run.tags)
     _settle_texts(run, ("agent", "parent_span_id", "session", "user", "error", "error_type"))
     _check_range("run", run.started_ns, run.ended_ns, run.version)

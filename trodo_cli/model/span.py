@@ -5,6 +5,7 @@ versions is choosing one: `newer_span` is a maximum, and any order, repetition o
 events ends in the same span.
 """
 
+import math
 from typing import Literal, get_args
 
 import msgspec
@@ -88,6 +89,15 @@ class Span(msgspec.Struct, omit_defaults=True, kw_only=True):
     def details(self) -> Payload:
         """Input, output, attributes, events and stack; empty when the span was read without them."""
         return payload_of(self.payload)
+
+
+def settled_span(span: Span) -> Span:
+    """The span in the one form that can be kept: an empty usage is none, a cost that is no amount is unknown."""
+    usage = span.usage if span.usage != Usage() else None
+    cost = span.cost if span.cost is None or math.isfinite(span.cost) else None
+    if usage is span.usage and cost is span.cost:
+        return span
+    return msgspec.structs.replace(span, usage=usage, cost=cost)
 
 
 def span_rank(span: Span) -> tuple[bool, int]:

@@ -26,7 +26,7 @@ from trodo_cli.model.run import (
     produced_run,
     root_span,
 )
-from trodo_cli.model.span import Span, newer_span
+from trodo_cli.model.span import Span, newer_span, settled_span
 
 
 class Trace:
@@ -59,8 +59,8 @@ class Trace:
         self._known = None
         match event:
             case SpanStart() | SpanUpdate() | SpanEnd():
-                known = self._spans.get(event.span.id)
-                self._spans[event.span.id] = newer_span(known, event.span) if known else event.span
+                span, known = settled_span(event.span), self._spans.get(event.span.id)
+                self._spans[span.id] = newer_span(known, span) if known else span
             case RunStart():
                 self._start = newer_start(self._start, produced_run(event.run))
             case RunEnd():

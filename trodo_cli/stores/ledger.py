@@ -6,7 +6,6 @@ a number that a later change of the same row replaced is kept aside, so every nu
 `last_seq` can always be answered.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -24,7 +23,7 @@ from trodo_cli.model.run import (
     newer_start,
     produced_run,
 )
-from trodo_cli.model.span import Span, Usage, newer_span, span_rank
+from trodo_cli.model.span import Span, newer_span, settled_span, span_rank
 
 
 @dataclass(slots=True)
@@ -91,7 +90,7 @@ class Ledger:
         """Fold one event in; False when it changes nothing."""
         match event:
             case SpanStart() | SpanUpdate() | SpanEnd():
-                return self._take_span(_storable(event.span))
+                return self._take_span(settled_span(event.span))
             case RunStart():
                 return self._take_start(produced_run(event.run))
             case RunEnd():
@@ -152,15 +151,6 @@ class Ledger:
     def _next_seq(self) -> int:
         self.row.last_seq += 1
         return self.row.last_seq
-
-
-def _storable(span: Span) -> Span:
-    """The span as it reads back from a store: an empty usage is none, a cost that is no amount is unknown."""
-    usage = span.usage if span.usage != Usage() else None
-    cost = span.cost if span.cost is None or math.isfinite(span.cost) else None
-    if usage is span.usage and cost is span.cost:
-        return span
-    return msgspec.structs.replace(span, usage=usage, cost=cost)
 
 
 def stored_payload(data: bytes | None) -> msgspec.Raw:

@@ -16,6 +16,9 @@ from trodo_cli.stores.conditions import condition
 from trodo_cli.stores.database import Database, fetched
 from trodo_cli.stores.rows import FIRST_SEQ_MASK, RUN_COLUMNS, json_text, run_row, seen_run
 
+UNANNOUNCED_NS = 24 * 3600 * 10**9
+"""How long spans wait for their run to be announced."""
+
 
 class SqliteStore:
     """See `stores.base.Store`."""
@@ -30,6 +33,7 @@ class SqliteStore:
             stored = 0
             for run_id, batch in batches(events).items():
                 stored += append_run(connection, owner, run_id, batch, now_ns, alive=alive)
+            tables.sweep(connection, now_ns - UNANNOUNCED_NS)
             return Appended(stored, len(events) - stored)
 
         return self._database.write(work)
@@ -68,14 +72,7 @@ class SqliteStore:
 
     def sweep(self, before_ns: int) -> int:
         def work(connection: apsw.Connection) -> int:
-            rows = fetched(
-                connection,
-                "SELECT owner, key FROM runs WHERE announced = 0 AND received_ns < ?",
-                (before_ns,),
-            )
-            for owner, key in rows:
-                tables.delete(connection, owner, key)
-            return len(rows)
+            return tables.sweep(connection, before_ns)
 
         return self._database.write(work)
 

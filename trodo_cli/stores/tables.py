@@ -152,6 +152,15 @@ def save(connection: apsw.Connection, owner: str, ledger: Ledger) -> None:
     )
 
 
+def sweep(connection: apsw.Connection, before_ns: int) -> int:
+    """Remove runs of every owner that nobody has announced and that first came before this time; how many."""
+    sql = "SELECT owner, key FROM runs WHERE announced = 0 AND received_ns < ?"
+    found = fetched(connection, sql, (before_ns,))
+    for owner, key in found:
+        delete(connection, owner, key)
+    return len(found)
+
+
 def delete(connection: apsw.Connection, owner: str, key: int) -> None:
     """Remove a run and everything about it."""
     span_keys = (owner, span_key(key, 0), span_key(key, FIRST_SEQ_MASK))

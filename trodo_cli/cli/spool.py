@@ -69,7 +69,7 @@ def _segment(path: Any) -> dict[str, Any] | None:
     return {
         "segment": path.name,
         "state": "in use" if descriptor is None else "left",
-        "target": header.target if header else None,
+        "target": os.fsdecode(header.target) if header else None,
         "waiting_bytes": max(0, size - cursor),
         "bytes": size,
     }

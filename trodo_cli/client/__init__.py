@@ -15,10 +15,11 @@ def connect(target: str, *, create: bool = True) -> Client:
     With `create=False` a missing file is `NotFound`. Raises `InvalidInput` for a target of another kind,
     `Unavailable` when it cannot be used.
     """
-    if target.startswith(("http://", "https://", "postgresql://", "postgres://")):
-        raise InvalidInput(
-            f"this version cannot open {target.split('://')[0]} targets", "name a SQLite file with --target"
-        )
+    if "://" in target:
+        scheme = target.partition("://")[0]
+        raise InvalidInput(f"this version cannot open {scheme} targets", "name a SQLite file with --target")
+    if not target.isprintable():
+        raise InvalidInput(f"{target!r} is no name for a file", "name a SQLite file with --target")
     from trodo_cli.client.local import LocalClient
     from trodo_cli.stores.sqlite import SqliteStore
 

@@ -8,7 +8,7 @@ import msgspec
 from trodo_cli.errors import RunCancelled
 from trodo_cli.model.payload import NO_PAYLOAD
 from trodo_cli.sdk.context import ActiveRun
-from trodo_cli.wire.values import json_value, storable_text
+from trodo_cli.wire.values import json_value, text_of
 
 MAX_ERROR_CHARACTERS = 4_000
 MAX_STACK_CHARACTERS = 20_000
@@ -26,7 +26,7 @@ class Details:
 
     def note(self, key: Any, value: Any) -> None:
         """Set one attribute."""
-        self.attributes[storable_text(str(key))] = value
+        self.attributes[text_of(key)] = value
 
     def payload(self) -> msgspec.Raw:
         """The parts that were set, as one JSON object."""
@@ -70,7 +70,7 @@ def is_clean_exit(error: BaseException) -> bool:
 
 def error_message(error: BaseException) -> str:
     """What the exception says, or its class when it says nothing."""
-    return (str(error) or type(error).__name__)[:MAX_ERROR_CHARACTERS]
+    return (text_of(error) or type(error).__name__)[:MAX_ERROR_CHARACTERS]
 
 
 def error_stack(error: BaseException) -> str:

@@ -34,6 +34,8 @@ class JoinedRun:
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if self._token is None:
+            return
         outcome = settled(error, self.run)
         try:
             if self._span is not None:
@@ -50,7 +52,7 @@ class JoinedRun:
         self.__exit__(kind, error, trace)
 
     def _open(self) -> None:
-        self.run = recorder().runs.enter(self.run_id)
+        self.run = recorder().enter(self.run_id)
         self._task = join_task(self.run)
         self._token = current.set(self)
 

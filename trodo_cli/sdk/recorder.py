@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar
 from trodo_cli import config
 from trodo_cli.errors import Unavailable
 from trodo_cli.model.event import Event
-from trodo_cli.sdk.context import ActiveRuns
+from trodo_cli.sdk.context import ActiveRun, ActiveRuns
 from trodo_cli.sdk.ship import OpenSink, Shipper, Sink, logger
 from trodo_cli.sdk.spool import Spool
 from trodo_cli.wire.native import write_event
@@ -28,7 +28,8 @@ Result = TypeVar("Result")
 class Recorder:
     """Spools events of this process and ships them in the background."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, *, ships: bool = True) -> None:
+        self._ships = ships
         self.pid = os.getpid()
         self.runs = ActiveRuns()
         self.spool = Spool(config.spool_folder(), target)
@@ -43,19 +44,30 @@ class Recorder:
         else:
             self._shipper.notice()
 
+    def enter(self, run_id: str) -> ActiveRun:
+        """Take part in a run, and listen for a request to stop it."""
+        run = self.runs.enter(run_id)
+        if self._shipper is None:
+            self._start()
+        else:
+            self._shipper.notice()
+        return run
+
     def flush(self, seconds: float) -> bool:
         """Wait until all that was recorded so far is at the target; False when time ran out."""
-        return self._shipper is None or self._shipper.flush(seconds)
+        if self._shipper is None:
+            return not self.spool.written_bytes
+        return self._shipper.flush(seconds)
 
     def close(self, seconds: float) -> None:
         """Ship what is there and stop; what could not be shipped stays in the spool."""
-        shipped = self._shipper is None or self._shipper.stop(seconds)
+        shipped = self._shipper.stop(seconds) if self._shipper else not self.spool.written_bytes
         self.spool.close(shipped=shipped)
         self._shipper = None
 
     def _start(self) -> None:
         with self._lock:
-            if self._shipper is None:
+            if self._shipper is None and self._ships:
                 shipper = Shipper(self.spool, self.runs, open_sink)
                 self._shipper = shipper
                 shipper.start()
@@ -107,10 +119,13 @@ def quietly(function: Callable[Arguments, Result]) -> Callable[Arguments, Result
 
 
 def _new_recorder() -> Recorder:
+    """After a fork that Python did not see, SQLite's state of the parent is in this process: leave shipping to others."""
     global _recorder
     with _lock:
         if _recorder is None or _recorder.pid != os.getpid():
-            before, _recorder = _recorder, Recorder(_target or config.target().place)
+            before, place = _recorder, _target or config.target().place
+            forked_unseen = before is not None and before not in _inherited
+            _recorder = Recorder(place, ships=not forked_unseen)
             if before is not None:
                 _disown(before)
                 _recorder.runs.adopt(before.runs)

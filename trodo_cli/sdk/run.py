@@ -16,7 +16,7 @@ from trodo_cli.sdk.details import (
     settled,
 )
 from trodo_cli.sdk.recorder import quietly, recorder
-from trodo_cli.wire.values import json_value
+from trodo_cli.wire.values import json_value, text_of
 
 
 class RunHandle:
@@ -89,14 +89,14 @@ class RunHandle:
     @quietly
     def set_metadata(self, metadata: dict[str, Any] | None = None, **more: Any) -> None:
         """Facts about the run; a list under `tags` becomes the run's tags, so does every short value as `key=value`."""
-        self._note({**(metadata or {}), **more})
+        self._note({**dict(metadata or {}), **more})
         self._announce_again()
 
     @quietly
     def set_error_summary(self, summary: str, *, type: str | None = None) -> None:
         """Mark the run as failed, also when no exception leaves its block."""
-        self._run.error = str(summary)[:MAX_ERROR_CHARACTERS]
-        self._run.error_type = None if type is None else str(type)
+        self._run.error = text_of(summary)[:MAX_ERROR_CHARACTERS]
+        self._run.error_type = None if type is None else text_of(type)
 
     def _note(self, metadata: dict[str, Any]) -> None:
         for key, value in metadata.items():
@@ -122,7 +122,7 @@ class RunHandle:
 
     @quietly
     def _announce(self) -> None:
-        self.run = recorder().runs.enter(self.run_id)
+        self.run = recorder().enter(self.run_id)
         self.run.user, self.run.session = self._run.user, self._run.session
         self._started = ids.monotonic_ns()
         self._run.started_ns = ids.now_ns()
@@ -153,7 +153,7 @@ def _run_status(error: BaseException | None, run: Run, active: ActiveRun) -> Run
 def _tags(metadata: dict[str, Any]) -> tuple[str, ...]:
     """What a run can be found by: the list under `tags`, and every short value as `key=value`."""
     listed = metadata.get("tags")
-    tags = [str(tag) for tag in listed] if isinstance(listed, list | tuple | set) else []
+    tags = [text_of(tag) for tag in listed] if isinstance(listed, list | tuple | set) else []
     tags += [
         f"{k}={v}" for k, v in metadata.items() if k != "tags" and isinstance(v, str | int | bool | float)
     ]

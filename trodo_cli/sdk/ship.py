@@ -72,6 +72,8 @@ class Shipper:
         self._stopping = False
         self._asleep = False
         self._next_beat_ns = 0
+        self._heard: set[str] = set()
+        """Runs at work that have had a heartbeat."""
         self._thread = threading.Thread(target=self._work, name="trodo-shipper", daemon=True)
 
     def start(self) -> None:
@@ -124,10 +126,14 @@ class Shipper:
             self._wake.wait(TICK_SECONDS)
         else:
             self._asleep = True
-            if self._shipped_bytes >= self._spool.written_bytes and not self._stopping:
+            if self._is_idle():
                 self._wake.wait()
             self._asleep = False
         self._wake.clear()
+
+    def _is_idle(self) -> bool:
+        caught_up = self._shipped_bytes >= self._spool.written_bytes
+        return caught_up and not self._stopping and not self._runs.ids()
 
     def _round(self) -> None:
         self._spool.retry()
@@ -145,8 +151,9 @@ class Shipper:
         """Show signs of life, and hear what is asked to stop."""
         run_ids = self._runs.ids()
         due = ids.monotonic_ns() >= self._next_beat_ns
-        if run_ids and (due or self._opened().asked_to_stop(run_ids)):
+        if run_ids and (due or not self._heard.issuperset(run_ids) or self._opened().asked_to_stop(run_ids)):
             self._runs.cancel(self._opened().heartbeat(run_ids))
+            self._heard = set(run_ids)
         if due:
             self._next_beat_ns = ids.monotonic_ns() + int(HEARTBEAT_SECONDS * 1e9)
             for trouble in drain(self._spool.folder, self._open_sink).troubles:
@@ -198,7 +205,7 @@ def ship_segment(segment: Path, opened: Callable[[], Sink], *, alive: bool) -> i
 def drain(folder: Path, open_sink: OpenSink) -> Drained:
     """Ship and remove the segments of dead processes; what cannot be shipped now stays."""
     done = Drained()
-    sinks: dict[str, Sink] = {}
+    sinks: dict[bytes, Sink] = {}
     for segment in orphans(folder):
         descriptor = taken(segment)
         if descriptor is None:
@@ -228,7 +235,7 @@ def _published(sink: Sink, events: list[Event], alive: bool) -> int:
     return sum(_published(sink, [event], alive) for event in events)
 
 
-def _drain_segment(segment: Path, sinks: dict[str, Sink], open_sink: OpenSink) -> int:
+def _drain_segment(segment: Path, sinks: dict[bytes, Sink], open_sink: OpenSink) -> int:
     header = SegmentReader(segment).header()
     if header is None:
         segment.replace(segment.with_suffix(".bad"))
@@ -236,10 +243,10 @@ def _drain_segment(segment: Path, sinks: dict[str, Sink], open_sink: OpenSink) -
 
     def opened() -> Sink:
         if header.target not in sinks:
-            sinks[header.target] = open_sink(header.target)
+            sinks[header.target] = open_sink(os.fsdecode(header.target))
         return sinks[header.target]
 
-    if ids.now_ns() - header.created_ns > MAX_AGE_NS:
+    if ids.now_ns() - segment.stat().st_mtime_ns > MAX_AGE_NS:
         lost = sum(1 for _ in SegmentReader(segment).frames(read_cursor(segment)))
         if lost:
             opened().record_drops({"too_old": lost})

@@ -19,7 +19,7 @@ from trodo_cli.sdk.details import (
 )
 from trodo_cli.sdk.recorder import quietly, recorder
 from trodo_cli.wire.semconv import flattened, usage_of, whole_number
-from trodo_cli.wire.values import json_value
+from trodo_cli.wire.values import json_value, text_of
 
 
 class SpanHandle:
@@ -31,14 +31,14 @@ class SpanHandle:
     __slots__ = ("_details", "_pid", "_span", "_started", "_token", "run", "span_id")
 
     def __init__(self, name: str, kind: str, input: Any, attributes: dict[str, Any] | None) -> None:
-        self._span = Span(id="", name=str(name), kind=canonical_kind(str(kind)))
+        self._span = Span(id="", name=text_of(name), kind=canonical_kind(text_of(kind)))
         self._details = Details()
         self._token: Token[Place | None] | None = None
         self.run: ActiveRun
         self.span_id: str | None = None
         if input is not None:
             self._details.input = json_value(input)
-        if attributes:
+        if attributes is not None:
             self.set_attributes(attributes)
 
     def __enter__(self) -> Self:
@@ -46,7 +46,7 @@ class SpanHandle:
         if place is None:
             return self
         place.run.raise_if_cancelled()
-        self._open(place)
+        self.open(place)
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
@@ -82,20 +82,21 @@ class SpanHandle:
         """A fact about the span, under a name of your choice."""
         self._details.note(key, value)
 
+    @quietly
     def set_attributes(self, attributes: dict[str, Any]) -> None:
         """Several facts at once."""
-        for key, value in attributes.items():
-            self.set_attribute(key, value)
+        for key, value in dict(attributes).items():
+            self._details.note(key, value)
 
     @quietly
     def set_tool(self, tool_name: str) -> None:
         """The function that is called; the span's own name can differ."""
-        self._span.tool = str(tool_name)
+        self._span.tool = text_of(tool_name)
 
     @quietly
     def set_level(self, level: str) -> None:
         """`debug`, `default`, `warning` or `error`; a warning does not make an error."""
-        self._span.level = str(level)
+        self._span.level = text_of(level)
 
     @quietly
     def set_llm(
@@ -119,9 +120,9 @@ class SpanHandle:
         """
         span = self._span
         if model is not None:
-            span.model = str(model)
+            span.model = text_of(model)
         if provider is not None:
-            span.provider = str(provider)
+            span.provider = text_of(provider)
         if usage_details:
             span.usage = usage_of(usage_details) or span.usage
             self._details.note("usage_details", usage_details)
@@ -146,14 +147,15 @@ class SpanHandle:
         stack_trace: str | None = None,
     ) -> None:
         """Mark the span as failed, also when no exception leaves its block."""
-        self._span.error = str(message)[:MAX_ERROR_CHARACTERS]
-        self._span.error_type = None if type is None else str(type)
-        self._span.status_code = None if status_code is None else str(status_code)
+        self._span.error = text_of(message)[:MAX_ERROR_CHARACTERS]
+        self._span.error_type = None if type is None else text_of(type)
+        self._span.status_code = None if status_code is None else text_of(status_code)
         if stack_trace:
-            self._details.stack = str(stack_trace)[-MAX_STACK_CHARACTERS:]
+            self._details.stack = text_of(stack_trace)[-MAX_STACK_CHARACTERS:]
 
     @quietly
-    def _open(self, place: Place) -> None:
+    def open(self, place: Place) -> None:
+        """Begin below this place, also in a run that was asked to stop."""
         own, span = recorder(), self._span
         self.run, self._pid = place.run, own.pid
         self.span_id = span.id = ids.new_span_id()
@@ -169,7 +171,7 @@ class SpanHandle:
         if own.pid != self._pid:
             return
         span.ended_ns = span.started_ns + ids.monotonic_ns() - self._started
-        if error is not None and span.error is None:
+        if error is not None and span.error is None and not is_clean_exit(error):
             self.set_error(error_message(error), type=type(error).__name__, stack_trace=error_stack(error))
         span.status = _span_status(error, span, self.run)
         span.version += 1
@@ -181,8 +183,8 @@ class SpanHandle:
 
 
 def _span_status(error: BaseException | None, span: Span, run: ActiveRun) -> SpanStatus:
-    if error is None or isinstance(error, GeneratorExit) or is_clean_exit(error):
-        return "error" if span.error is not None and error is None else "ok"
+    if error is None or is_clean_exit(error):
+        return "ok" if span.error is None else "error"
     return "cancelled" if is_cancel(error, run) else "error"
 
 

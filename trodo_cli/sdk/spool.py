@@ -34,7 +34,8 @@ class Header(msgspec.Struct):
     """The first frame of a segment: where its events are to go, and whose they are."""
 
     format: int
-    target: str
+    target: bytes
+    """As the file system spells it."""
     pid: int
     created_ns: int
 
@@ -124,7 +125,7 @@ class Spool:
         self.folder.mkdir(mode=0o700, exist_ok=True)
         created_ns = ids.now_ns()
         path = self.folder / f"{created_ns:016x}-{os.getpid()}-{ids.new_span_id()}.seg"
-        header = msgspec.json.encode(Header(1, self.target, os.getpid(), created_ns))
+        header = msgspec.json.encode(Header(1, os.fsencode(self.target), os.getpid(), created_ns))
         frame = _FRAME.pack(_MARK, len(header), zlib.crc32(header)) + header
         descriptor = _new_segment(path, frame)
         if self._descriptor >= 0:
@@ -186,7 +187,11 @@ def read_cursor(segment: Path) -> int:
 
 def write_cursor(segment: Path, offset: int) -> None:
     """Note what has been acknowledged. A lost note only means shipping again."""
-    _cursor_path(segment).write_text(str(offset))
+    descriptor = os.open(_cursor_path(segment), os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    try:
+        os.write(descriptor, str(offset).encode())
+    finally:
+        os.close(descriptor)
 
 
 def remove_segment(segment: Path) -> None:

@@ -12,6 +12,7 @@ from trodo_cli.sdk.joined import JoinedRun
 from trodo_cli.sdk.recorder import configure, quietly, recorder
 from trodo_cli.sdk.run import RunHandle
 from trodo_cli.sdk.span import SpanHandle
+from trodo_cli.wire.values import text_of
 
 FLUSH_SECONDS = 5.0
 
@@ -43,14 +44,16 @@ def wrap_agent(
     """
     run = Run(
         id=ids.new_run_id(),
-        agent=str(agent_name),
+        agent=text_of(agent_name),
         user=_text(distinct_id),
         session=_text(conversation_id),
         parent_id=_known_id(parent_run_id),
     )
     handle = RunHandle(run)
-    if metadata or user:
-        handle.set_metadata({**(metadata or {}), **({"user": user} if user else {})})
+    if metadata is not None:
+        handle.set_metadata(metadata)
+    if user is not None:
+        handle.set_metadata(user=user)
     if input is not None:
         handle.set_input(input)
     return handle
@@ -122,11 +125,11 @@ def end_run(
     if known_id is None:
         return
     handle = RunHandle(Run(id=known_id, ended_ns=ids.now_ns(), status=_end_status(status, error_summary)))
-    if error_summary:
+    if error_summary is not None:
         handle.set_error_summary(error_summary)
     if output is not None:
         handle.set_output(output)
-    if metadata:
+    if metadata is not None:
         handle.set_metadata(metadata)
     handle.finish()
 
@@ -149,22 +152,32 @@ def track_llm_call(
     name: str | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> None:
-    """Record a model call that has already happened, as one span. `usage` is the provider's usage object."""
-    with SpanHandle(name or model or "llm", "model", prompt, metadata) as handle:
-        handle.set_llm(
-            model=model,
-            provider=provider,
-            input_tokens=input_tokens,
-            output_tokens=output_tokens,
-            cost=cost,
-            usage_details=usage_details or _fields(usage),
-            cost_details=cost_details,
-            cache_read_tokens=cache_read_tokens,
-            cache_write_tokens=cache_write_tokens,
-            temperature=temperature,
-        )
-        if completion is not None:
-            handle.set_output(completion)
+    """Record a model call that has already happened, as one span; also in a run that was asked to stop.
+
+    `usage` is the provider's usage object, `cost` in USD.
+    """
+    place = current.get()
+    if place is None:
+        return
+    handle = SpanHandle(
+        "llm" if name is None and model is None else name or model or "", "model", prompt, metadata
+    )
+    handle.open(place)
+    handle.set_llm(
+        model=model,
+        provider=provider,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cost=cost,
+        usage_details=usage_details or _fields(usage),
+        cost_details=cost_details,
+        cache_read_tokens=cache_read_tokens,
+        cache_write_tokens=cache_write_tokens,
+        temperature=temperature,
+    )
+    if completion is not None:
+        handle.set_output(completion)
+    handle.__exit__(None, None, None)
 
 
 def current_run_id() -> str | None:
@@ -200,7 +213,7 @@ def shutdown() -> None:
 
 
 def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
+    return None if value is None else text_of(value)
 
 
 @quietly
@@ -210,20 +223,21 @@ def _canonical(text: Any) -> str:
 
 def _known_id(text: Any) -> str | None:
     """A caller's id in its one spelling; None for none, or for one that is no id."""
-    return _canonical(text) if text else None
+    return _canonical(text) if text is not None else None
 
 
 def _end_status(status: str, error_summary: str | None) -> RunStatus:
     """The run status behind a caller's own word."""
-    match canonical_status(str(status)):
+    match canonical_status(text_of(status)):
         case "failed":
             return "failed"
         case "cancelled":
             return "cancelled"
         case _:
-            return "failed" if error_summary else "completed"
+            return "failed" if error_summary is not None else "completed"
 
 
+@quietly
 def _fields(usage: Any) -> dict[str, Any] | None:
     """A provider's usage object as a dict."""
     if usage is None or isinstance(usage, dict):

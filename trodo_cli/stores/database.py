@@ -1,35 +1,26 @@
-"""A SQLite file or an in-memory database: connections, transactions, migrations. Knows no table of ours.
+"""Reading and writing a SQLite database from several threads and across forks. Knows no table of ours.
 
-The file is opened only through SQLite: a plain `open()` and `close()` of it would drop this process's
-locks. Writing is one connection under one lock; whoever holds the lock commits what has queued up
-meanwhile together with its own (group commit).
+Writing is one connection under one lock; whoever holds the lock commits what has queued up meanwhile together
+with its own (group commit). Every thread reads through a connection of its own.
 """
 
 import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import apsw
 
-from trodo_cli.errors import InvalidInput, NotFound, StorageFull, Unavailable
-from trodo_cli.model import ids
-from trodo_cli.stores.schema import APPLICATION_ID, MIGRATIONS
+from trodo_cli.stores.opening import connected, fetched, in_our_words, prepared, tune
 
-BUSY_TIMEOUT_MS = 10_000
-SHORTEST_DATABASE_BYTES = 512
-WAL_LIMIT_BYTES = 64 * 1024 * 1024
+FORK_WAIT_SECONDS = 1.0
+"""How long a fork waits at most for the reads of other threads."""
 
 Result = TypeVar("Result")
-
-
-def fetched(connection: apsw.Connection, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-    """All rows of a query."""
-    return connection.execute(sql, values).fetchall()
 
 
 class _Job(Generic[Result]):
@@ -47,25 +38,17 @@ class Database:
         self.path = path.absolute() if path is not None else None
         self._synchronous = synchronous
         self._lock = threading.RLock()
+        self._read_ended = threading.Condition(self._lock)
+        self._reads = 0
         self._queue: deque[_Job[Any]] = deque()
         self._local = threading.local()
-        self._open: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
+        self._readers: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
+        self._opened = 0
+        """Rises whenever all connections were closed; a reader of before is not used again."""
         self._commits = 0
-        if path is not None and self._is_missing(path):
-            if not create:
-                raise NotFound(
-                    f"there is no database at {path}", "check --target, or record a run there first"
-                )
-            self._make_folder(path.parent)
-        has_log = self._has_log()
-        with self._translated():
-            self._writer = self._connect()
-            try:
-                self._prepare(self._writer)
-            except BaseException:
-                self._writer.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_log)
-                self._writer.close()
-                raise
+        with in_our_words(self.path):
+            self._writer: apsw.Connection | None = prepared(self.path, create=create, synchronous=synchronous)
+        _databases.add(self)
 
     def write(self, work: Callable[[apsw.Connection], Result]) -> Result:
         """Run `work` in a write transaction; what it raises rolls back its own changes only."""
@@ -81,46 +64,63 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[apsw.Connection]:
         """A connection for short reads that see one state of the data."""
-        with self._translated():
+        with in_our_words(self.path):
             if self.path is None:
                 with self._lock:
-                    yield self._writer
+                    yield self._writing()
                 return
-            connection = self._reader()
-            connection.execute("BEGIN")
-            try:
-                yield connection
-            finally:
-                connection.execute("ROLLBACK")
+            with self._reader() as connection:
+                connection.execute("BEGIN")
+                try:
+                    yield connection
+                finally:
+                    connection.execute("ROLLBACK")
 
     def change_mark(self) -> object:
         """Differs after any process committed; must be asked from one thread to compare."""
         if self.path is None:
             return self._commits
-        with self._translated():
-            return self._reader().execute("PRAGMA data_version").get
+        with in_our_words(self.path), self._reader() as connection:
+            return self._opened, fetched(connection, "PRAGMA data_version")[0][0]
 
     def close(self) -> None:
         """Close every connection of a file; an in-memory database lives as long as its object."""
-        if self.path is None:
-            return
-        with self._lock:
-            for connection in list(self._open):
+        _databases.discard(self)
+        if self.path is not None:
+            with self._lock:
+                self.suspend()
+
+    def suspend(self) -> None:
+        """Close every connection once nobody reads; the next use opens anew. The caller holds `hold`."""
+        self._read_ended.wait_for(lambda: not self._reads, FORK_WAIT_SECONDS)
+        for connection in [*self._readers, self._writer]:
+            if connection is not None:
                 connection.close()
+        self._writer = None
+        self._opened += 1
+
+    def hold(self) -> None:
+        """Let nobody else in until `release`."""
+        self._lock.acquire()
+
+    def release(self) -> None:
+        """Let others in again."""
+        self._lock.release()
 
     def _commit_queued(self) -> None:
         """Run every waiting job in one transaction; each gets its own result or error."""
         jobs: list[_Job[Any]] = []
         try:
-            with self._translated():
-                self._writer.execute("BEGIN IMMEDIATE")
+            with in_our_words(self.path):
+                writer = self._writing()
+                writer.execute("BEGIN IMMEDIATE")
                 while self._queue:
                     jobs.append(self._queue.popleft())
-                    self._attempt(jobs[-1])
-                self._writer.execute("COMMIT")
+                    self._attempt(writer, jobs[-1])
+                writer.execute("COMMIT")
             self._commits += 1
         except BaseException as error:
-            if self._writer.in_transaction:
+            if self._writer is not None and self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             while self._queue:
                 jobs.append(self._queue.popleft())
@@ -130,145 +130,58 @@ class Database:
             for job in jobs:
                 job.done = True
 
-    def _attempt(self, job: _Job[Any]) -> None:
+    def _attempt(self, writer: apsw.Connection, job: _Job[Any]) -> None:
         """Run one job inside the transaction; its failure undoes its own changes only."""
-        self._writer.execute("SAVEPOINT job")
+        writer.execute("SAVEPOINT job")
         try:
-            with self._translated():
-                job.result = job.work(self._writer)
+            with in_our_words(self.path):
+                job.result = job.work(writer)
         except Exception as error:
             job.error = error
-            if not self._writer.in_transaction:
+            if not writer.in_transaction:
                 raise
-            self._writer.execute("ROLLBACK TO job")
-        self._writer.execute("RELEASE job")
+            writer.execute("ROLLBACK TO job")
+        writer.execute("RELEASE job")
 
-    def _reader(self) -> apsw.Connection:
-        connection: apsw.Connection | None = getattr(self._local, "reader", None)
-        if connection is None:
-            connection = self._local.reader = self._connect()
-            connection.pragma("query_only", True)
-        return connection
-
-    def _connect(self) -> apsw.Connection:
-        flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
-        is_new = self.path is not None and self._is_missing(self.path)
-        connection = apsw.Connection(str(self.path) if self.path else ":memory:", flags=flags)
-        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-        self._open.add(connection)
-        if is_new and self.path is not None:
-            os.chmod(self.path, 0o600)
-        return connection
-
-    def _prepare(self, connection: apsw.Connection) -> None:
-        """Check that the file is ours and of a version we know, before the first write."""
-        version = self._checked_version(connection)
-        if self.path is not None:
-            self._switch_to_wal(connection)
-        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-        connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}")
-        if version < len(MIGRATIONS):
-            self._migrate(connection)
-
-    def _switch_to_wal(self, connection: apsw.Connection) -> None:
-        """SQLite answers busy at once when another process is just making the file, so try again for a while."""
-        deadline = ids.monotonic_ns() + BUSY_TIMEOUT_MS * 10**6
-        while True:
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                return
-            except apsw.BusyError:
-                if ids.monotonic_ns() > deadline:
-                    raise
-                threading.Event().wait(0.01)
-
-    def _has_log(self) -> bool:
-        """Whether a write-ahead log waits to be folded in; that of another program is not ours to fold."""
-        if self.path is None:
-            return False
-        try:
-            return os.stat(f"{self.path}-wal").st_size > 0
-        except OSError:
-            return False
-
-    def _is_missing(self, path: Path) -> bool:
-        """Whether there is no file yet. A file too short to be a database is one of somebody else."""
-        try:
-            size = path.stat().st_size
-        except (FileNotFoundError, NotADirectoryError):
-            return True
-        except OSError as error:
-            hint = "choose another file with --target or TRODO_HOME"
-            raise Unavailable(f"cannot open {path}: {error.strerror}", hint) from None
-        if 0 < size < SHORTEST_DATABASE_BYTES:
-            raise InvalidInput(f"{path} is not a trodo database", "name another file with --target")
-        return False
-
-    def _checked_version(self, connection: apsw.Connection) -> int:
-        application, version, tables = fetched(
-            connection,
-            "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)"
-            " FROM pragma_application_id, pragma_user_version",
-        )[0]
-        if application != APPLICATION_ID:
-            if application or tables:
-                raise InvalidInput(
-                    f"{self.path} is a database of another program", "name another file with --target"
-                )
-            return 0
-        if version > len(MIGRATIONS):
-            raise Unavailable(
-                f"{self.path} has schema {version}, this trodo knows up to {len(MIGRATIONS)}",
-                "upgrade: pip install --upgrade trodo-cli",
-            )
-        return int(version)
-
-    def _migrate(self, connection: apsw.Connection) -> None:
-        for number, statements in enumerate(MIGRATIONS, start=1):
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                if self._checked_version(connection) < number:
-                    connection.execute(statements)
-                    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                    connection.execute(f"PRAGMA user_version = {number}")
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-
-    def _make_folder(self, folder: Path) -> None:
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise Unavailable(
-                f"cannot make the folder {folder}: {error.strerror}",
-                "choose another with --target or TRODO_HOME",
-            ) from None
+    def _writing(self) -> apsw.Connection:
+        if self._writer is None:
+            self._writer = connected(self.path)
+            tune(self._writer, self._synchronous)
+        return self._writer
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """SQLite's errors in our words."""
-        place = self.path or "the in-memory store"
+    def _reader(self) -> Iterator[apsw.Connection]:
+        """This thread's connection; as long as it is used nobody closes it."""
+        with self._lock:
+            self._reads += 1
         try:
-            yield
-        except apsw.NotADBError:
-            raise InvalidInput(
-                f"{place} is not a trodo database", "name another file with --target"
-            ) from None
-        except apsw.FullError:
-            raise StorageFull(f"no room to write to {place}", "free some space; nothing was lost") from None
-        except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError, apsw.AuthError) as error:
-            raise Unavailable(
-                f"cannot open {place} for writing: {error}", "choose another file with --target or TRODO_HOME"
-            ) from None
-        except apsw.BusyError:
-            raise Unavailable(
-                f"{place} is held by another process", "try again; `trodo doctor` says who uses it"
-            ) from None
-        except apsw.IOError as error:
-            raise StorageFull(
-                f"cannot write to {place}: {error}", "check the disk; nothing was lost"
-            ) from None
-        except apsw.CorruptError:
-            raise Unavailable(f"{place} is damaged", "move it aside and restore a copy") from None
+            if getattr(self._local, "opened", None) != self._opened:
+                self._local.reader, self._local.opened = connected(self.path), self._opened
+                self._local.reader.pragma("query_only", True)
+                self._readers.add(self._local.reader)
+            yield self._local.reader
+        finally:
+            with self._lock:
+                self._reads -= 1
+                self._read_ended.notify_all()
+
+
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+_held: list[Database] = []
+
+
+def _before_fork() -> None:
+    """SQLite must not see a fork: a child would believe that it holds its parent's locks."""
+    for database in list(_databases):
+        if database.path is not None:
+            database.hold()
+            _held.append(database)
+            database.suspend()
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop().release()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

@@ -13,7 +13,8 @@ from trodo_cli.stores import log, tables
 from trodo_cli.stores.base import Appended, Page, batches
 from trodo_cli.stores.batch import append_run, deliver_cancel
 from trodo_cli.stores.conditions import condition
-from trodo_cli.stores.database import Database, fetched
+from trodo_cli.stores.database import Database
+from trodo_cli.stores.opening import fetched
 from trodo_cli.stores.rows import FIRST_SEQ_MASK, RUN_COLUMNS, json_text, run_row, seen_run
 
 UNANNOUNCED_NS = 24 * 3600 * 10**9

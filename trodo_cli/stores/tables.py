@@ -8,8 +8,8 @@ import msgspec
 
 from trodo_cli.model.run import Cancel
 from trodo_cli.model.span import Span
-from trodo_cli.stores.database import fetched
 from trodo_cli.stores.ledger import Ledger, RunRow, SpanRow, stored_payload
+from trodo_cli.stores.opening import fetched
 from trodo_cli.stores.rows import (
     FIRST_SEQ_MASK,
     RUN_COLUMNS,

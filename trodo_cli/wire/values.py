@@ -15,6 +15,9 @@ MAX_VALUE_BYTES = 1024 * 1024
 KEPT_BYTES = 64 * 1024
 """How much of a value that was too long is kept."""
 
+MAX_INTEGER_BITS = 1_000
+"""A longer integer is written as text."""
+
 MAX_DEPTH = 100
 """Deeper parts of a value are written as text."""
 
@@ -45,7 +48,7 @@ def plain_value(value: Any, depth: int = 0) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return int(value)
+        return int(value) if value.bit_length() <= MAX_INTEGER_BITS else text_of(value)
     if isinstance(value, str):
         return storable_text(str(value))
     if isinstance(value, float):
@@ -53,7 +56,7 @@ def plain_value(value: Any, depth: int = 0) -> Any:
     if depth >= MAX_DEPTH:
         return f"<{type(value).__name__}, deeper than {MAX_DEPTH} levels>"
     if isinstance(value, dict):
-        return {_text(key): plain_value(item, depth + 1) for key, item in list(value.items())}
+        return {text_of(key): plain_value(item, depth + 1) for key, item in list(value.items())}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain_value(item, depth + 1) for item in list(value)]
     return _plain_object(value, depth)
@@ -64,17 +67,18 @@ def _plain_object(value: Any, depth: int) -> Any:
     try:
         built = msgspec.to_builtins(value, enc_hook=_described)
     except Exception:
-        return _text(value)
+        return text_of(value)
     return plain_value(built, depth + 1)
 
 
 def _described(value: Any) -> Any:
     """What stands for an object that the encoder does not know."""
     dump = getattr(value, "model_dump", None)
-    return dump() if callable(dump) and not isinstance(value, type) else _text(value)
+    return dump() if callable(dump) and not isinstance(value, type) else text_of(value)
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """Any value as text; never raises an `Exception`."""
     try:
         return storable_text(str(value))
     except Exception:

@@ -78,6 +78,12 @@ def connect(target: str | None = None) -> "Client":
     return opened(config.target(target).place)
 
 
+def _load_stores() -> None:
+    """Load what `connect` takes for a local target."""
+    import trodo_cli.client.local
+    import trodo_cli.stores.sqlite  # noqa: F401
+
+
 def __getattr__(name: str) -> "Any":
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -85,7 +91,7 @@ def __getattr__(name: str) -> "Any":
     if home.startswith("trodo_cli.sdk"):
         from trodo_cli.sdk.recorder import use_sinks
 
-        use_sinks(connect)
+        use_sinks(connect, _load_stores)
     from importlib import import_module
 
     value = getattr(import_module(home), name)

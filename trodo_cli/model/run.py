@@ -157,6 +157,7 @@ def folded_run(run_id: str, start: Run | None, end: Run | None) -> Run:
         return start or end or Run(id=run_id)
     said = {name: value for name in _PRODUCED if (value := getattr(end, name)) != _DEFAULTS[name]}
     said["payload"] = _overlaid(start.payload, end.payload)
+    said["tags"] = tuple(dict.fromkeys((*start.tags, *end.tags)))
     return msgspec.structs.replace(start, **said)
 
 

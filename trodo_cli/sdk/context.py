@@ -105,11 +105,9 @@ class ActiveRuns:
 
 
 def leave(token: Token[Place | None]) -> None:
-    """Restore the place from before; a block that is left in another context only lets go of it."""
-    try:
+    """Restore the place from before. Another context, in which a block may be left, keeps its own place."""
+    with suppress(ValueError):
         current.reset(token)
-    except ValueError:
-        current.set(None)
 
 
 def join_task(run: ActiveRun) -> Any:

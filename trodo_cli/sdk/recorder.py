@@ -68,6 +68,7 @@ class Recorder:
     def _start(self) -> None:
         with self._lock:
             if self._shipper is None and self._ships:
+                _load_sinks()
                 shipper = Shipper(self.spool, self.runs, open_sink)
                 self._shipper = shipper
                 shipper.start()
@@ -80,10 +81,14 @@ def open_sink(target: str) -> Sink:
     return _open_sink(target)
 
 
-def use_sinks(opened: OpenSink) -> None:
-    """Say how targets are opened. The layers above know; this one must not import them."""
-    global _open_sink
-    _open_sink = opened
+def use_sinks(opened: OpenSink, load: Callable[[], None]) -> None:
+    """Say how targets are opened, and how to load what that takes.
+
+    The layers above know; this one must not import them. Loading happens in the host's own thread: a fork in the
+    middle of a background import would leave a child with half a module.
+    """
+    global _open_sink, _load_sinks
+    _open_sink, _load_sinks = opened, load
 
 
 def configure(target: str | None) -> None:
@@ -119,7 +124,7 @@ def quietly(function: Callable[Arguments, Result]) -> Callable[Arguments, Result
 
 
 def _new_recorder() -> Recorder:
-    """After a fork that Python did not see, SQLite's state of the parent is in this process: leave shipping to others."""
+    """After a fork that Python did not see, SQLite still believes to be the parent: others ship what is left."""
     global _recorder
     with _lock:
         if _recorder is None or _recorder.pid != os.getpid():
@@ -154,6 +159,7 @@ def _close_at_exit() -> None:
 
 
 _open_sink: OpenSink | None = None
+_load_sinks: Callable[[], None] = lambda: None
 _recorder: Recorder | None = None
 _target: str | None = None
 _lock = threading.RLock()

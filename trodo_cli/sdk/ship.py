@@ -9,6 +9,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -139,7 +140,8 @@ class Shipper:
         self._spool.retry()
         goal = self._spool.written_bytes
         for segment in self._spool.segments():
-            ship_segment(segment, self._opened, alive=True)
+            with suppress(FileNotFoundError):  # taken away by somebody; what is gone cannot be shipped
+                ship_segment(segment, self._opened, alive=True)
             self._spool.forget(segment)
         self._tell_drops()
         with self._caught_up:
@@ -189,17 +191,23 @@ class Drained:
 def ship_segment(segment: Path, opened: Callable[[], Sink], *, alive: bool) -> int:
     """Publish what a segment holds beyond its cursor; how many events that was."""
     reader = SegmentReader(segment)
-    count = 0
+    count = told_damage = 0
     for lines, offset in _batches(reader.frames(read_cursor(segment))):
         events, refused = _readable(lines)
         refused += _published(opened(), events, alive)
-        if refused:
-            opened().record_drops({"refused": refused})
+        _tell(opened, {"refused": refused, "damaged": reader.damaged - told_damage})
+        told_damage = reader.damaged
         write_cursor(segment, offset)
         count += len(lines) - refused
-    if reader.damaged:
-        opened().record_drops({"damaged": reader.damaged})
+    _tell(opened, {"damaged": reader.damaged - told_damage})
     return count
+
+
+def _tell(opened: Callable[[], Sink], counts: dict[str, int]) -> None:
+    """Let the target know what was lost."""
+    lost = {reason: count for reason, count in counts.items() if count}
+    if lost:
+        opened().record_drops(lost)
 
 
 def drain(folder: Path, open_sink: OpenSink) -> Drained:

@@ -18,7 +18,7 @@ from trodo_cli.sdk.details import (
     settled,
 )
 from trodo_cli.sdk.recorder import quietly, recorder
-from trodo_cli.wire.semconv import flattened, usage_of, whole_number
+from trodo_cli.wire.semconv import flattened, usage_fields, usage_of, whole_number
 from trodo_cli.wire.values import json_value, text_of
 
 
@@ -57,6 +57,16 @@ class SpanHandle:
         self._close(settled(error, self.run))
         if error is None:
             self.run.raise_if_cancelled()
+
+    def pause(self) -> None:
+        """Step out for a while, as a generator does between two items."""
+        if self._token is not None:
+            leave(self._token)
+
+    def resume(self) -> None:
+        """Step in again."""
+        if self._token is not None:
+            self._token = current.set(self)
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
@@ -107,7 +117,7 @@ class SpanHandle:
         input_tokens: int | None = None,
         output_tokens: int | None = None,
         cost: float | None = None,
-        usage_details: dict[str, Any] | None = None,
+        usage_details: Any = None,
         cost_details: dict[str, float] | None = None,
         cache_read_tokens: int | None = None,
         cache_write_tokens: int | None = None,
@@ -123,19 +133,17 @@ class SpanHandle:
             span.model = text_of(model)
         if provider is not None:
             span.provider = text_of(provider)
-        if usage_details:
-            span.usage = usage_of(usage_details) or span.usage
-            self._details.note("usage_details", usage_details)
+        if temperature is not None:
+            self._details.note("temperature", temperature)
+        if cost is not None:
+            self._set_cost(cost)
+        elif cost_details:
+            self._set_cost_details(cost_details)
+        if usage_details is not None:
+            self._set_usage(usage_details)
         counts = (input_tokens, output_tokens, cache_read_tokens, cache_write_tokens)
         if counts != _NO_COUNTS:
             span.usage = _counted(span.usage or Usage(), counts)
-        if cost is None and cost_details:
-            cost = sum(flattened(cost_details).values())
-            self._details.note("cost_details", cost_details)
-        if cost is not None:
-            span.cost = float(cost)
-        if temperature is not None:
-            self._details.note("temperature", temperature)
 
     @quietly
     def set_error(
@@ -152,6 +160,20 @@ class SpanHandle:
         self._span.status_code = None if status_code is None else text_of(status_code)
         if stack_trace:
             self._details.stack = text_of(stack_trace)[-MAX_STACK_CHARACTERS:]
+
+    @quietly
+    def _set_cost(self, cost: Any) -> None:
+        self._span.cost = float(cost)
+
+    @quietly
+    def _set_usage(self, details: Any) -> None:
+        self._details.note("usage_details", details)
+        self._span.usage = usage_of(usage_fields(details)) or self._span.usage
+
+    @quietly
+    def _set_cost_details(self, details: dict[str, float]) -> None:
+        self._details.note("cost_details", details)
+        self._span.cost = float(sum(flattened(details).values()))
 
     @quietly
     def open(self, place: Place) -> None:

@@ -54,7 +54,8 @@ class Spool:
         self._descriptor = -1
         self._size = 0
         self._ring: deque[bytes] = deque()
-        self._segments: list[Path] = []
+        self._segments: dict[Path, int] = {}
+        """Segments with the descriptors whose locks say that they are ours, oldest first."""
 
     def append(self, data: bytes) -> None:
         """Put one event on disk, or in memory while the disk refuses it."""
@@ -71,9 +72,9 @@ class Spool:
     def forget(self, segment: Path) -> None:
         """Remove a segment that has been shipped, unless it is still being written."""
         with self._lock:
-            if segment in self._segments[:-1]:
-                self._segments.remove(segment)
+            if segment in self._segments and self._segments[segment] != self._descriptor:
                 remove_segment(segment)
+                os.close(self._segments.pop(segment))
 
     def retry(self) -> None:
         """Write down what the disk refused before."""
@@ -96,9 +97,9 @@ class Spool:
 
     def abandon(self) -> None:
         """Let go of the open file without touching the segments."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-        self._descriptor, self._segments = -1, []
+        for descriptor in self._segments.values():
+            os.close(descriptor)
+        self._descriptor, self._segments = -1, {}
 
     def _written(self, frame: bytes) -> bool:
         try:
@@ -127,18 +128,16 @@ class Spool:
         path = self.folder / f"{created_ns:016x}-{os.getpid()}-{ids.new_span_id()}.seg"
         header = msgspec.json.encode(Header(1, os.fsencode(self.target), os.getpid(), created_ns))
         frame = _FRAME.pack(_MARK, len(header), zlib.crc32(header)) + header
-        descriptor = _new_segment(path, frame)
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-        self._descriptor, self._size = descriptor, len(frame)
-        self._segments.append(path)
+        self._descriptor, self._size = _new_segment(path, frame), len(frame)
+        self._segments[path] = self._descriptor
         self._enforce_cap()
 
     def _enforce_cap(self) -> None:
         while len(self._segments) * MAX_SEGMENT_BYTES > MAX_SPOOL_BYTES:
-            oldest = self._segments.pop(0)
+            oldest = next(iter(self._segments))
             self.dropped["spool_full"] += sum(1 for _ in SegmentReader(oldest).frames(read_cursor(oldest)))
             remove_segment(oldest)
+            os.close(self._segments.pop(oldest))
 
 
 class SegmentReader:
@@ -171,6 +170,7 @@ class SegmentReader:
                     yield content[at + _FRAME.size : end], offset + end
                 at = end
             elif (found := _next_frame(content, at + 1)) < 0:
+                self.damaged += _is_whole(content, at)
                 return
             else:
                 self.damaged += 1
@@ -180,7 +180,8 @@ class SegmentReader:
 def read_cursor(segment: Path) -> int:
     """How many bytes of the segment have been acknowledged."""
     try:
-        return int(_cursor_path(segment).read_text())
+        offset = int(_cursor_path(segment).read_text())
+        return offset if 0 <= offset <= segment.stat().st_size else 0
     except (OSError, ValueError):
         return 0
 
@@ -249,6 +250,14 @@ def _frame_end(content: bytes, at: int) -> int:
     if mark != _MARK or end > len(content) or zlib.crc32(content[at + _FRAME.size : end]) != checksum:
         return 0
     return end
+
+
+def _is_whole(content: bytes, at: int) -> bool:
+    """Whether all bytes of the frame at this offset are there; then it is damaged rather than torn."""
+    if len(content) - at < _FRAME.size:
+        return False
+    mark, length, _ = _FRAME.unpack_from(content, at)
+    return mark == _MARK and at + _FRAME.size + int(length) <= len(content)
 
 
 def _next_frame(content: bytes, at: int) -> int:

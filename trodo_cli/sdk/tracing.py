@@ -169,7 +169,7 @@ def track_llm_call(
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         cost=cost,
-        usage_details=usage_details or _fields(usage),
+        usage_details=usage_details if usage is None else usage,
         cost_details=cost_details,
         cache_read_tokens=cache_read_tokens,
         cache_write_tokens=cache_write_tokens,
@@ -235,12 +235,3 @@ def _end_status(status: str, error_summary: str | None) -> RunStatus:
             return "cancelled"
         case _:
             return "failed" if error_summary is not None else "completed"
-
-
-@quietly
-def _fields(usage: Any) -> dict[str, Any] | None:
-    """A provider's usage object as a dict."""
-    if usage is None or isinstance(usage, dict):
-        return usage
-    dump = getattr(usage, "model_dump", None)
-    return dump() if callable(dump) else dict(getattr(usage, "__dict__", {}))

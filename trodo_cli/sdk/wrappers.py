@@ -6,20 +6,17 @@ functions alike.
 """
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
 from functools import wraps
 from typing import Any, TypeVar, cast, overload
 
+from trodo_cli.sdk.generators import Block, Finish, recorded_items, recorded_stream
 from trodo_cli.sdk.recorder import quietly
-from trodo_cli.sdk.run import RunHandle
 from trodo_cli.sdk.span import SpanHandle
 from trodo_cli.sdk.tracing import wrap_agent
 
 AnyFunction = Callable[..., Any]
 Function = TypeVar("Function", bound=AnyFunction)
-Block = SpanHandle | RunHandle
-Finish = Callable[[Any, Any], None]
-"""Called with the block's handle and the result."""
 
 
 def agent(
@@ -156,24 +153,14 @@ def _wrapped(function: AnyFunction, opened: Callable[..., Block], finish: Finish
     """The function inside a block that `opened` makes for each call."""
     if inspect.isasyncgenfunction(function):
 
-        async def stream(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-            async with opened(function, args, kwargs) as handle:
-                items = []
-                async for item in function(*args, **kwargs):
-                    items.append(item)
-                    yield item
-                finish(handle, items)
+        def stream(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+            return recorded_stream(opened(function, args, kwargs), function(*args, **kwargs), finish)
 
         return wraps(function)(stream)
     if inspect.isgeneratorfunction(function):
 
-        def generate(*args: Any, **kwargs: Any) -> Iterator[Any]:
-            with opened(function, args, kwargs) as handle:
-                items = []
-                for item in function(*args, **kwargs):
-                    items.append(item)
-                    yield item
-                finish(handle, items)
+        def generate(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+            return recorded_items(opened(function, args, kwargs), function(*args, **kwargs), finish)
 
         return wraps(function)(generate)
     if inspect.iscoroutinefunction(function):

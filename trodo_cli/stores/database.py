@@ -46,9 +46,9 @@ class Database:
         self._opened = 0
         """Rises whenever all connections were closed; a reader of before is not used again."""
         self._commits = 0
-        with in_our_words(self.path):
+        with _opening, in_our_words(self.path):
             self._writer: apsw.Connection | None = prepared(self.path, create=create, synchronous=synchronous)
-        _databases.add(self)
+            _databases.add(self)
 
     def write(self, work: Callable[[apsw.Connection], Result]) -> Result:
         """Run `work` in a write transaction; what it raises rolls back its own changes only."""
@@ -168,10 +168,13 @@ class Database:
 
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()
 _held: list[Database] = []
+_opening = threading.RLock()
+"""Held while a database is opened, so that no fork falls into it."""
 
 
 def _before_fork() -> None:
     """SQLite must not see a fork: a child would believe that it holds its parent's locks."""
+    _opening.acquire()
     for database in list(_databases):
         if database.path is not None:
             database.hold()
@@ -182,6 +185,7 @@ def _before_fork() -> None:
 def _after_fork() -> None:
     while _held:
         _held.pop().release()
+    _opening.release()
 
 
 os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

@@ -42,6 +42,14 @@ def usage_of(details: Mapping[str, Any]) -> Usage | None:
     return usage
 
 
+def usage_fields(usage: Any) -> dict[str, Any]:
+    """A provider's usage object as a dict; empty for something that is none."""
+    if isinstance(usage, Mapping):
+        return dict(usage)
+    dump = getattr(usage, "model_dump", None)
+    return dict(dump() if callable(dump) else getattr(usage, "__dict__", {}))
+
+
 def flattened(details: Mapping[str, Any]) -> dict[str, Any]:
     """The numbers of a usage object and of the objects in it, by name."""
     flat: dict[str, Any] = {}

@@ -71,7 +71,10 @@ class Context:
             note(
                 f"{number:>3}  {run.status:<9}  {age(run.started_ns, now_ns()):>8}  {short_id(run.id)}  {run.agent}"
             )
-        answer = ask("which run? [1]") or "1"
+        answer = ask("which run? [1]")
+        if answer is None:
+            raise KeyboardInterrupt
+        answer = answer or "1"
         return f"@{answer}" if answer.isdigit() else answer
 
     def _ship_leftovers(self) -> None:

@@ -9,7 +9,9 @@ import typer
 from trodo_cli.cli.context import Context
 from trodo_cli.cli.diagnostics import note
 from trodo_cli.cli.options import Target
-from trodo_cli.errors import TrodoError
+from trodo_cli.errors import InvalidInput, TrodoError
+
+MAX_SECONDS = 86_400
 
 if TYPE_CHECKING:
     from subprocess import Popen
@@ -29,6 +31,10 @@ def demo(
     from trodo_cli.cli.runs import list_runs
     from trodo_cli.cli.trace import show_trace
 
+    if live is not None and not 0 < live <= MAX_SECONDS:
+        raise InvalidInput(
+            f"--live {live:g} is out of range", f"say for how many seconds, up to {MAX_SECONDS}"
+        )
     context = Context(target)
     note(f"recording to {context.target.place}")
     if live is not None:

@@ -73,10 +73,11 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
-def ask(question: str) -> str:
-    """Ask the person at the keyboard; the question goes to stderr, so that stdout stays data."""
+def ask(question: str) -> str | None:
+    """Ask the person at the keyboard, on stderr, so that stdout stays data; None when they leave with ctrl-d."""
     from trodo_cli.render.safe import safe_line
 
     sys.stderr.write(f"{safe_line(question)} ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip()
+    answer = sys.stdin.readline()
+    return answer.strip() if answer else None

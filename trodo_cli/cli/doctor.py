@@ -20,9 +20,12 @@ def doctor(json: Json = None, target: Target = None) -> None:
     from trodo_cli.cli import output
 
     fields = output.chosen(_FIELDS, json) if json else _FIELDS
-    findings = list(_findings(Context(target)))
+    context = Context(target)
+    findings = list(_findings(context))
     if json:
         output.write_json_rows(findings, fields)
+    elif context.is_terminal:
+        output.write_columns(findings, fields)
     else:
         output.write_tab_separated(findings, fields)
     if any(state == "problem" for _, state, _ in findings):

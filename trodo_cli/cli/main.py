@@ -1,7 +1,5 @@
 """The root of the command line: which commands there are, and the one place where errors end."""
 
-import os
-import sys
 from typing import Annotated, Optional
 
 import typer
@@ -10,7 +8,7 @@ from typer._click.exceptions import NoArgsIsHelpError, UsageError  # Typer has n
 from trodo_cli.cli import demo, doctor, runs, spool, tail, trace
 from trodo_cli.cli.diagnostics import MEANINGS, ExitCode, note, report, usage
 from trodo_cli.cli.options import settled_json
-from trodo_cli.cli.output import encoding_errors
+from trodo_cli.cli.output import ReaderGone, silence, steady_streams
 from trodo_cli.errors import TrodoError
 
 app = typer.Typer(
@@ -55,7 +53,7 @@ def help_topic(
 
 def run(arguments: list[str]) -> int:
     """Run one command line; gives the exit code. Whatever goes wrong ends here, in words."""
-    encoding_errors()
+    steady_streams()
     try:
         result = app(args=settled_json(arguments), prog_name="trodo", standalone_mode=False)
         return int(result or 0)
@@ -69,9 +67,10 @@ def run(arguments: list[str]) -> int:
         return usage(error.format_message(), error.ctx.command_path if error.ctx else "trodo")
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except ReaderGone:
+        silence()
         return ExitCode.OK
     except OSError as error:
+        silence()
         note(f"trodo: {error}")
         return ExitCode.ERROR

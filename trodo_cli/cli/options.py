@@ -6,6 +6,7 @@ from typing import Annotated, Optional
 import typer
 
 from trodo_cli.errors import InvalidInput
+from trodo_cli.wire.values import storable_text
 
 Target = Annotated[
     Optional[str],  # noqa: UP045 - Typer reads the annotation
@@ -31,12 +32,13 @@ _FIELDS = re.compile(r"[a-z_]+(,[a-z_]+)*,?")
 
 
 def settled_json(arguments: list[str]) -> list[str]:
-    """The command line with `--json` alone spelled out as all fields.
+    """The command line as text that can be stored, with `--json` alone spelled out as all fields.
 
     What follows `--json` names fields when it is made of letters and commas only; a run is never
     called so but for `latest`.
     """
     settled: list[str] = []
+    arguments = [storable_text(argument) for argument in arguments]
     for place, argument in enumerate(arguments):
         following = arguments[place + 1] if place + 1 < len(arguments) else ""
         names_fields = bool(_FIELDS.fullmatch(following)) and following != "latest"

@@ -1,7 +1,8 @@
 """The only writer to stdout. Whatever is written passes `render.safe` a second time on its way."""
 
+import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from trodo_cli.errors import InvalidInput
@@ -11,13 +12,18 @@ if TYPE_CHECKING:
 
     from trodo_cli.render.theme import Line
 
+
+class ReaderGone(Exception):
+    """Whoever read our output has had enough, as `head` has."""
+
+
 Fields = Mapping[str, Callable[[Any], Any]]
 """What a kind of row can tell: name to value, in the order they are shown."""
 
 
 def write_text(text: str) -> None:
     """Plain text of our own, such as a version."""
-    sys.stdout.write(f"{text}\n")
+    _write(text)
 
 
 def write_lines(lines: "Iterable[Line]", *, colour: bool) -> None:
@@ -55,6 +61,18 @@ def write_tab_separated(rows: Iterable[Any], fields: Fields) -> None:
 
     for row in rows:
         _write("\t".join(safe_line(_as_text(value(row))) for value in fields.values()))
+
+
+def write_columns(rows: Iterable[Any], fields: Fields) -> None:
+    """The same for people: values in columns."""
+    from trodo_cli.render.format import cells
+    from trodo_cli.render.safe import safe_line
+
+    lines = [[safe_line(_as_text(value(row))) for value in fields.values()] for row in rows]
+    widths = [max(cells(text) for text in column) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded = [text + " " * (width - cells(text)) for text, width in zip(line, widths, strict=True)]
+        _write("  ".join(padded).rstrip())
 
 
 def write_pairs(row: Any, fields: Fields) -> None:
@@ -103,9 +121,11 @@ def _record(row: Any, fields: Fields) -> dict[str, Any]:
 def _json(value: Any) -> str:
     import msgspec
 
+    from trodo_cli import config
     from trodo_cli.render.safe import json_escaped
 
-    return json_escaped(msgspec.json.encode(value).decode())
+    ascii_only = not config.speaks_unicode(sys.stdout.encoding)
+    return json_escaped(msgspec.json.encode(value).decode(), ascii_only=ascii_only)
 
 
 def _as_text(value: Any) -> str:
@@ -121,11 +141,22 @@ def _as_text(value: Any) -> str:
 def _write(text: str) -> None:
     from trodo_cli.render.safe import guarded
 
-    sys.stdout.write(f"{guarded(text)}\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(f"{guarded(text)}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise ReaderGone from None
 
 
-def encoding_errors(errors: Sequence[str] = ("backslashreplace",)) -> None:
-    """Let a terminal that cannot show a character see its code instead of a traceback."""
+def steady_streams() -> None:
+    """Streams that take everything: a closed one swallows it, a character that one cannot show becomes its code."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors=errors[0])  # type: ignore[union-attr]
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def silence() -> None:
+    """Nobody takes our output any more: let what is left in the buffer go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -127,7 +127,7 @@ def cancel_run(
     before = runs.get(run_id)
     found = runs.cancel(run_id, reason=reason, by=config.user_name())
     if before.is_terminal:
-        note(f"{run_id} had already {_ended(before.status)}; nothing to cancel")
+        note(f"{run_id} {_ALREADY[before.status]}; nothing to cancel")
     elif found.status == "lost":
         note(f"{run_id} is lost: it gives no sign of life, so nobody may hear the request")
     else:
@@ -160,12 +160,19 @@ def delete_runs(
         if not sys.stdin.isatty():
             raise InvalidInput("deleting needs a yes", "add --yes")
         names = ", ".join(f"{run.agent} {run.id}" for run in found)
-        if ask(f"delete {names}? [y/N]").lower() not in ("y", "yes"):
+        if (ask(f"delete {names}? [y/N]") or "").lower() not in ("y", "yes"):
             note("nothing was deleted")
             return
     for run_id in dict.fromkeys(run.id for run in found):
         context.client.runs.delete(run_id)
         note(f"deleted {run_id}")
+
+
+_ALREADY = {
+    "completed": "has already completed",
+    "failed": "has already failed",
+    "cancelled": "was already cancelled",
+}
 
 
 def _ended(status: str) -> str:

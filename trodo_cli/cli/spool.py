@@ -1,6 +1,7 @@
 """`trodo spool status|drain`: events that programs have recorded and that are not at their target yet."""
 
 import os
+import sys
 from typing import Any
 
 import typer
@@ -23,10 +24,12 @@ def status(json: Json = None) -> None:
     rows = [row for path in orphans(folder) if (row := _segment(path)) is not None]
     if json:
         output.write_json_rows(rows, fields)
+    elif not rows:
+        note(f"the spool is empty ({folder})")
+    elif sys.stdout.isatty():
+        output.write_columns(rows, fields)
     else:
         output.write_tab_separated(rows, fields)
-        if not rows:
-            note(f"the spool is empty ({folder})")
 
 
 @app.command("drain")

@@ -1,6 +1,8 @@
 """`trodo tail`: a run's events as they happen."""
 
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Optional
 
 import typer
@@ -46,12 +48,17 @@ def tail(
     context = Context(target)
     run_id = _awaited(context, run)
     following = _Following(run_id, after)
-    for event in following.events(context, payload=payload):
-        if json:
-            output.write_json(event_record(event, fields))
-        elif (line := event_line(event, context.glyphs)) is not None and not following.repeats(event):
-            output.write_lines([line], colour=context.colour and not plain)
-        following.told(event)
+    try:
+        for event in context.client.traces.stream(run_id, after=after, payload=payload):
+            with _uninterrupted():
+                if json:
+                    output.write_json(event_record(event, fields))
+                elif (line := event_line(event, context.glyphs)) is not None and not following.repeats(event):
+                    output.write_lines([line], colour=context.colour and not plain)
+                following.told(event)
+    except KeyboardInterrupt:
+        following.interrupted()
+        raise
     raise typer.Exit(following.result())
 
 
@@ -64,12 +71,9 @@ class _Following:
         self.status = ""
         self._announced = False
 
-    def events(self, context: Context, *, payload: bool) -> Iterator[Event]:
-        try:
-            yield from context.client.traces.stream(self.run_id, after=self.last_seq, payload=payload)
-        except KeyboardInterrupt:
-            note(f"go on with: trodo tail {self.run_id} --since {self.last_seq}")
-            raise
+    def interrupted(self) -> None:
+        """Tell how to go on from here."""
+        note(f"go on with: trodo tail {self.run_id} --since {self.last_seq}")
 
     def repeats(self, event: Event) -> bool:
         """Whether a person has read this: a run is announced again whenever more is known of it."""
@@ -86,6 +90,16 @@ class _Following:
             note(f"{self.run_id} is lost: it gave no sign of life for 15 s")
             note(f"       should it come back: trodo tail {self.run_id} --since {self.last_seq}")
         return _RESULTS.get(self.status, ExitCode.OK)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-c waits until an event is written and counted, so that nobody reads it twice."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _awaited(context: Context, reference: str | None) -> str:

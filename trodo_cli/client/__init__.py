@@ -18,7 +18,7 @@ def connect(target: str, *, create: bool = True) -> Client:
     if "://" in target:
         scheme = target.partition("://")[0]
         raise InvalidInput(f"this version cannot open {scheme} targets", "name a SQLite file with --target")
-    if not target.isprintable():
+    if not target.isprintable() or "\ufffd" in target:
         raise InvalidInput(f"{target!r} is no name for a file", "name a SQLite file with --target")
     from trodo_cli.client.local import LocalClient
     from trodo_cli.stores.sqlite import SqliteStore

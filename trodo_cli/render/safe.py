@@ -30,6 +30,8 @@ _SUSPECT_IN_OUTPUT = re.compile(rf"\x1b\[[0-9;]+m|[^\n\t -~\w]|[{_FILLERS}]")
 _MAYBE_MARKS = re.compile(rf"[^\0-\u02ff\w]{{{MAX_MARKS + 1},}}")
 """A run that may hold too many marks: no mark is a letter or digit, so ordinary text has none of these."""
 
+_NOT_ASCII = re.compile("[^\x00-\x7e]")
+
 _HIDDEN_VARIATIONS = range(0xE0100, 0xE01F0)
 """Variation selectors that carry any byte unseen; U+FE0F, which makes an emoji of a sign, is not one."""
 
@@ -47,8 +49,10 @@ def safe_block(text: str) -> SafeText:
     return SafeText(_fewer_marks(_SUSPECT_IN_BLOCK.sub(_visible_match, text)))
 
 
-def json_escaped(text: str) -> str:
-    """A JSON document that means the same and holds nothing a terminal could act on."""
+def json_escaped(text: str, *, ascii_only: bool = False) -> str:
+    """A JSON document that means the same and holds nothing a terminal could act on, or nothing but ASCII."""
+    if ascii_only:
+        return _NOT_ASCII.sub(lambda match: _escaped(match[0]), text)
     return text if text.isascii() and "\x7f" not in text else _SUSPECT_IN_JSON.sub(_escaped_match, text)
 
 
@@ -87,6 +91,10 @@ def _escaped_match(match: re.Match[str]) -> str:
     character = match[0]
     if _is_inert(character) or unicodedata.category(character) == "Zs":
         return character
+    return _escaped(character)
+
+
+def _escaped(character: str) -> str:
     units = character.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 

@@ -189,9 +189,8 @@ def _outcome(of: Span | Run, glyphs: Glyphs) -> str:
 
 
 def _cancel_requested(cancel: Cancel, glyphs: Glyphs) -> Line:
-    if cancel.delivered_ns is not None:
-        return [(f"{glyphs.cancel_request} cancel acknowledged", "warning")]
     by = short_line(cancel.by, glyphs, EVENT_CHARACTERS)
     reason = short_line(cancel.reason, glyphs, EVENT_CHARACTERS)
-    text = "cancel requested" + (f" by {by}" if by else "") + (f": {reason}" if reason else "")
+    asked = "cancel requested" if cancel.delivered_ns is None else "cancel acknowledged, requested"
+    text = asked + (f" by {by}" if by else "") + (f": {reason}" if reason else "")
     return [(f"{glyphs.cancel_request} {text}", "warning")]

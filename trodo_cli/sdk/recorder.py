@@ -68,7 +68,8 @@ class Recorder:
     def _start(self) -> None:
         with self._lock:
             if self._shipper is None and self._ships:
-                _load_sinks()
+                if _load_sinks is not None:
+                    _load_sinks()
                 shipper = Shipper(self.spool, self.runs, open_sink)
                 self._shipper = shipper
                 shipper.start()
@@ -159,7 +160,7 @@ def _close_at_exit() -> None:
 
 
 _open_sink: OpenSink | None = None
-_load_sinks: Callable[[], None] = lambda: None
+_load_sinks: Callable[[], None] | None = None
 _recorder: Recorder | None = None
 _target: str | None = None
 _lock = threading.RLock()

@@ -247,7 +247,7 @@ def _drain_segment(segment: Path, sinks: dict[bytes, Sink], open_sink: OpenSink)
     header = SegmentReader(segment).header()
     if header is None:
         segment.replace(segment.with_suffix(".bad"))
-        return 0
+        raise InvalidInput(f"damaged from its beginning, set aside as {segment.with_suffix('.bad').name}")
 
     def opened() -> Sink:
         if header.target not in sinks:

@@ -25,6 +25,9 @@ from trodo_cli.model.run import (
 )
 from trodo_cli.model.span import Span, newer_span, settled_span, span_rank
 
+RUN_PLACE, CANCEL_PLACE = 0, -1
+"""What a replaced number was about, when it was about no span: what the run says of itself, or a cancel request."""
+
 
 @dataclass(slots=True)
 class SpanRow:
@@ -82,7 +85,7 @@ class Ledger:
         self.changed: dict[str, SpanRow] = {}
         """Span rows to write, by span id."""
         self.replaced: list[tuple[int, int]] = []
-        """Numbers that a later change took over: the number, and `first_seq` of its span or 0 for the run."""
+        """Numbers that a later change took over: the number, and `first_seq` of its span or one of the places."""
         self._known = known
         self._load_payload = load_payload
 
@@ -140,12 +143,12 @@ class Ledger:
         first = first_cancel(self.row.cancel, cancel)
         if first == self.row.cancel:
             return False
-        self.row.cancel, self.row.cancel_seq = first, self._renumbered(self.row.cancel_seq)
+        self.row.cancel, self.row.cancel_seq = first, self._renumbered(self.row.cancel_seq, CANCEL_PLACE)
         return True
 
-    def _renumbered(self, seq: int | None) -> int:
+    def _renumbered(self, seq: int | None, place: int = RUN_PLACE) -> int:
         if seq is not None:
-            self.replaced.append((seq, 0))
+            self.replaced.append((seq, place))
         return self._next_seq()
 
     def _next_seq(self) -> int:

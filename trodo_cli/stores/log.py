@@ -7,7 +7,7 @@ import msgspec
 from trodo_cli.model.event import CancelRequested, Event, RunEnd, RunStart, SpanEnd, SpanStart, SpanUpdate
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span, opened_span
-from trodo_cli.stores.ledger import RunRow, SpanRow
+from trodo_cli.stores.ledger import CANCEL_PLACE, RunRow, SpanRow
 
 
 def events_between(
@@ -15,7 +15,7 @@ def events_between(
     owner: str,
     opened: Iterable[SpanRow],
     changed: Iterable[SpanRow],
-    replaced: Iterable[tuple[int, Span | None]],
+    replaced: Iterable[tuple[int, int, Span | None]],
     first: int,
     last: int,
 ) -> list[Event]:
@@ -26,14 +26,20 @@ def events_between(
     """
     found: list[Event] = [_first(row.id, span_row) for span_row in opened]
     found += [_latest(row.id, span_row.span, span_row.changed_seq) for span_row in changed]
-    for number, span in replaced:
-        if span is None:
-            found.append(_announcement(row, owner, number))
-        else:
-            then = span if span.is_open else opened_span(span)
-            found.append(SpanUpdate(run_id=row.id, seq=number, span=then))
+    found += [_replaced(row, owner, *what) for what in replaced]
     found += [event for event in _run_events(row, owner) if first <= event.seq <= last]
     return sorted(found, key=lambda event: event.seq)
+
+
+def _replaced(row: RunRow, owner: str, number: int, place: int, span: Span | None) -> Event:
+    """What stands now in the place of a number that a later change took over."""
+    if span is not None:
+        then = span if span.is_open else opened_span(span)
+        return SpanUpdate(run_id=row.id, seq=number, span=then)
+    if place == CANCEL_PLACE and row.cancel is not None:
+        asked = msgspec.structs.replace(row.cancel, delivered_ns=None)
+        return CancelRequested(run_id=row.id, seq=number, cancel=asked)
+    return _announcement(row, owner, number)
 
 
 def _announcement(row: RunRow, owner: str, seq: int) -> RunStart:

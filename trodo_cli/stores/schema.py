@@ -83,7 +83,7 @@ MIGRATIONS: tuple[str, ...] = (
         run INTEGER PRIMARY KEY, owner TEXT NOT NULL, started BLOB NOT NULL, ended BLOB NOT NULL
     );
 
-    -- Numbers that a later change of the same row took over; first_seq 0 is the run itself.
+    -- Numbers that a later change of the same row took over; first_seq 0 is the run itself, -1 its cancel request.
     CREATE TABLE replaced (
         owner TEXT NOT NULL, run INTEGER NOT NULL, seq INTEGER NOT NULL, first_seq INTEGER NOT NULL,
         PRIMARY KEY (owner, run, seq)

@@ -111,17 +111,17 @@ def spans_by_id(
 
 def replaced_between(
     connection: apsw.Connection, owner: str, key: int, first: int, last: int, *, payload: bool
-) -> list[tuple[int, Span | None]]:
-    """The numbers in the range that a later change took over, with the span they are about; None for the run."""
+) -> list[tuple[int, int, Span | None]]:
+    """The numbers in the range that a later change took over, each with its place and, if it is one, the span."""
     rows = fetched(
         connection,
         "SELECT seq, first_seq FROM replaced WHERE owner = ? AND run = ? AND seq BETWEEN ? AND ?",
         (owner, key, first, last),
     )
-    found: list[tuple[int, Span | None]] = []
+    found: list[tuple[int, int, Span | None]] = []
     for number, place in rows:
-        spans = spans_between(connection, owner, key, place, place, payload=payload) if place else []
-        found.append((number, spans[0].span if spans else None))
+        spans = spans_between(connection, owner, key, place, place, payload=payload) if place > 0 else []
+        found.append((number, place, spans[0].span if spans else None))
     return found
 
 

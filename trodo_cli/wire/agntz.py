@@ -248,7 +248,7 @@ def traces_query(params: Mapping[str, str]) -> tuple[RunFilter, int, Cursor | No
     wanted = RunFilter(
         agent=storable_text(params.get("agentId", "")) or None,
         status=_TRACE_STATUSES[status] if status else None,
-        started_after_ns=_bound(_MOMENTS_MS[first], 0) if after else None,
+        started_after_ns=_bound(_MOMENTS_MS[first], 0) if first else None,
         started_before_ns=_bound(_MOMENTS_MS[last], 10**6 - 1) if before else None,
     )
     return wanted, limit, cursor

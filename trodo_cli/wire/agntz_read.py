@@ -119,7 +119,7 @@ class _StartFrame(msgspec.Struct):
 
 class _EndFrame(msgspec.Struct, rename="camel"):
     span_id: str
-    patch: _Ending = msgspec.field(default_factory=_Ending)
+    patch: _Ending | None = None
 
 
 class _DoneFrame(msgspec.Struct):
@@ -144,9 +144,7 @@ def read_run(data: Any) -> Run:
         ended_ns=_ns_of_ms(shape.ended_at, "endedAt"),
         error=_clean(shape.error),
         totals=_totals(result.get("usage")),
-        payload=_payload(
-            input=_value(shape.input) or None, output=_value(result.get("output")) or None, attributes=notes
-        ),
+        payload=_payload(input=_kept(shape.input), output=_kept(result.get("output")), attributes=notes),
     )
 
 
@@ -209,12 +207,13 @@ def _read_start(run_id: str, shape: _SpanShape, known: dict[str, Span]) -> list[
 def _read_end(run_id: str, frame: _EndFrame, known: dict[str, Span]) -> list[Event]:
     """The end of a span. That of the run's own span says too little: a cancelled run's says `error`."""
     span_id, root_id = _id(frame.span_id, "spanId"), root_span_id(run_id)
-    root, attributes = known.get(root_id), frame.patch.attributes or {}
+    root, patch = known.get(root_id), frame.patch or _Ending()
+    attributes = patch.attributes or {}
     if (root.id == span_id) if root else _is_id(attributes.get(RUN_ATTRIBUTE), run_id):
-        known[root_id] = _patched(root or Span(id=span_id, kind="agent"), frame.patch)
+        known[root_id] = _patched(root or Span(id=span_id, kind="agent"), patch)
         return []
     before = known.get(span_id) or Span(id=span_id, kind=_guessed_kind(attributes))
-    span = known[span_id] = _patched(before, frame.patch)
+    span = known[span_id] = _patched(before, patch)
     return [SpanEnd(run_id=run_id, span=span)]
 
 
@@ -270,9 +269,9 @@ def _end(span: Span, said: _Ending) -> None:
     span.ended_ns = _ns_of_iso(said.ended_at, "endedAt")
     took_ns = _ns_of_ms(said.duration_ms, "durationMs")
     if took_ns is not None and span.ended_ns is None:
-        span.ended_ns = span.started_ns + took_ns
+        span.ended_ns = min(span.started_ns + took_ns, LATEST_NS)
     elif took_ns is not None and span.ended_ns is not None and not span.started_ns:
-        span.started_ns = span.ended_ns - took_ns
+        span.started_ns = max(span.ended_ns - took_ns, EARLIEST_NS)
     word = said.status or ("running" if span.ended_ns is None else "ok")
     span.status = _one_of(_SPAN_STATUSES, word)
     span.error = _clean(said.error)
@@ -418,6 +417,11 @@ def _value(told: Any) -> Any:
         return msgspec.json.decode(storable_text(told))
     except (msgspec.MsgspecError, RecursionError):
         return told
+
+
+def _kept(told: Any) -> Any:
+    """What went into a run or came out; an empty text stands for what the worker did not keep."""
+    return None if told == "" else _value(told)
 
 
 def _id(text: str, name: str) -> str:

@@ -16,10 +16,12 @@ _INT64 = 2**63
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
-_LONE_SURROGATE = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
-    rb"|(?<!\\u[dD][89abAB]..)\\u[dD][c-fC-F].."
+_SURROGATE = re.compile(
+    rb"\\\\"  # an escaped backslash: what follows is text
+    rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
+"""Escapes of surrogates; the group is half of a pair."""
 
 
 def write_event(event: Event) -> bytes:
@@ -53,6 +55,7 @@ def _settled(event: Event) -> Event:
         _settle_span(event.span)
     elif isinstance(event, CancelRequested):
         _settle_texts(event.cancel, ("by", "reason"))
+        _check_range("cancel request", event.cancel.requested_ns, event.cancel.delivered_ns)
     else:
         event.run.id = event.run_id
         _settle_run(event.run)
@@ -65,17 +68,21 @@ def _decode(line: bytes) -> Event:
     try:
         return _decoder.decode(line)
     except msgspec.DecodeError:
-        mended = _LONE_SURROGATE.sub(rb"\\ufffd", line)
+        mended = _SURROGATE.sub(_mended, line)
         if mended == line:
             raise
         return _decoder.decode(mended)
+
+
+def _mended(match: re.Match[bytes]) -> bytes:
+    return rb"\ufffd" if match[1] else match[0]
 
 
 def _check_payload(event: Event) -> None:
     holder = getattr(event, "span", None) or getattr(event, "run", None)
     try:
         payload_of(holder.payload if holder is not None else NO_PAYLOAD)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise InvalidInput(f"not a payload: {error}") from None
 
 

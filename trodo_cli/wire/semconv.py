@@ -26,7 +26,10 @@ _TOKEN_NAMES = {
 }
 
 _BESIDE_INPUT = ("cache_read_input_tokens", "cache_creation_input_tokens")
-"""Anthropic reports cached tokens beside its input tokens; elsewhere they are part of them."""
+"""Anthropic reports cached tokens beside its input tokens; elsewhere they are part of them.
+
+Gemini likewise reports thoughts beside its output.
+"""
 
 
 def usage_of(details: Mapping[str, Any]) -> Usage | None:
@@ -39,6 +42,9 @@ def usage_of(details: Mapping[str, Any]) -> Usage | None:
     beside = [count for name in _BESIDE_INPUT if (count := whole_number(flat.get(name))) is not None]
     if beside and "input_tokens" in flat:
         usage.input = (usage.input or 0) + sum(beside)
+    thoughts = _firstwhole_number(flat, ("thoughtsTokenCount", "thoughts_token_count"))
+    if thoughts is not None:
+        usage.output = (usage.output or 0) + thoughts
     return usage
 
 

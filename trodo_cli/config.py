@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,11 @@ class Target:
     """A path, `memory:` or a URL."""
     source: str
     """`--target`, `TRODO_TARGET` or `default`."""
+
+    @property
+    def shown(self) -> str:
+        """The place without a password that its URL may hold."""
+        return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", self.place)
 
     @property
     def is_default(self) -> bool:

@@ -102,7 +102,7 @@ def test_ctrl_c_ends_the_live_demo_and_its_run(cli: Cli) -> None:
 
 
 def test_a_finished_live_demo_is_listed_like_any_other_run(cli: Cli) -> None:
-    done = cli.ok("demo", "--live", "0")
+    done = cli.ok("demo", "--live", "0.1")
     assert done.out == ""
     found = cli.ok("runs", "show", "latest", "--json").json
     assert (found["agent"], found["status"], found["output"]) == ("demo-live", "completed", {"rounds": 1})

@@ -437,9 +437,9 @@ def test_cancelling_a_run_that_has_ended_says_so_and_changes_nothing(
     history: Cli, id: str, status: str
 ) -> None:
     done = history.ok("runs", "cancel", id, "--wait")
-    assert done.err == f"{id} had already {status}; nothing to cancel\n"
+    assert done.err == f"{id} has already {status}; nothing to cancel\n"
     assert cancel_record(history, id) is None
 
 
 def test_cancelling_a_cancelled_run_says_so_in_a_sentence(history: Cli) -> None:
-    assert "had already was" not in history.ok("runs", "cancel", CANCELLED).err
+    assert "already was" not in history.ok("runs", "cancel", CANCELLED).err

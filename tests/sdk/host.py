@@ -2,11 +2,12 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, TypeVar
@@ -63,6 +64,7 @@ class Host:
             env={**self.environment, **environment},
             cwd=self.folder,
             bufsize=0,
+            start_new_session=True,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -115,10 +117,10 @@ class Host:
         return sorted(self.spool.glob("*.seg"))
 
     def close(self) -> None:
-        """Leave no process behind."""
+        """Leave no process behind, nor any that a program forked."""
         for process in self._running:
-            if process.poll() is None:
-                process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait(DEADLINE_SECONDS)
             for stream in (process.stdin, process.stdout, process.stderr):
                 if stream is not None:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -219,34 +220,47 @@ def test_a_damaged_stretch_is_counted_although_the_target_goes_away_behind_it(
     assert shelf.drops == {"damaged": 1}
 
 
-def test_a_damaged_frame_that_nothing_follows_yet_is_counted_once(folder: Path, shelf: Shelf) -> None:
+def test_a_damaged_frame_at_the_end_is_counted_once_its_process_has_ended(folder: Path, shelf: Shelf) -> None:
     segment = written(folder, event("a"), event("b"))
     data = bytearray(segment.read_bytes())
     data[-3] ^= 0x20
     segment.write_bytes(data)
     for _ in range(3):
         ship_segment(segment, lambda: shelf, alive=True)
+    assert (shelf.span_names, shelf.drops.total()) == (["a"], 0)
+    drain(folder, shelf)
     assert (shelf.span_names, shelf.drops.total()) == (["a"], 1)
 
 
-def test_a_segment_whose_header_is_damaged_is_kept_aside(folder: Path, shelf: Shelf) -> None:
+def test_a_segment_whose_header_is_damaged_is_kept_aside_and_told_once(folder: Path, shelf: Shelf) -> None:
     segment = written(folder, event("a"))
     data = bytearray(segment.read_bytes())
     data[12] ^= 1
     segment.write_bytes(data)
-    assert drain(folder, shelf) == Drained(0, [])
+    done = drain(folder, shelf)
+    assert (done.events, len(done.troubles)) == (0, 1)
+    assert "set aside" in done.troubles[0]
     assert [path.suffix for path in folder.iterdir()] == [".bad"]
+    assert drain(folder, shelf) == Drained(0, [])
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"\xf5", b"\0" * 100, os.urandom(4096), b"\xf5\xff\xff\xff\xff" * 50]
-)
+NO_SEGMENTS = {
+    "empty": b"",
+    "mark": b"\xf5",
+    "zeros": b"\0" * 100,
+    "random": random.Random(1).randbytes(4096),
+    "endless-frames": b"\xf5\xff\xff\xff\xff" * 50,
+}
+
+
+@pytest.mark.parametrize("content", NO_SEGMENTS.values(), ids=NO_SEGMENTS)
 def test_a_file_that_is_no_segment_does_no_harm(folder: Path, shelf: Shelf, content: bytes) -> None:
     good = written(folder, event("a"))
     (folder / "000-bad.seg").write_bytes(content)
-    assert drain(folder, shelf) == Drained(1, [])
+    assert drain(folder, shelf).events == 1
     assert shelf.span_names == ["a"]
     assert not good.exists()
+    assert orphans(folder) == []
 
 
 def test_a_line_that_is_no_event_is_counted_as_refused_and_the_rest_arrives(

@@ -31,12 +31,12 @@ def demo(
     from trodo_cli.cli.runs import list_runs
     from trodo_cli.cli.trace import show_trace
 
-    if live is not None and not 0 < live <= MAX_SECONDS:
+    if live is not None and not 0 <= live <= MAX_SECONDS:
         raise InvalidInput(
             f"--live {live:g} is out of range", f"say for how many seconds, up to {MAX_SECONDS}"
         )
     context = Context(target)
-    note(f"recording to {context.target.place}")
+    note(f"recording to {context.target.shown}")
     if live is not None:
         _work_live(context, live)
         return

@@ -38,7 +38,7 @@ def _findings(context: Context) -> Iterator[Finding]:
     from trodo_cli import __version__
 
     yield "trodo", "ok", f"{__version__} on Python {platform.python_version()}"
-    yield "target", "info", f"{context.target.place} ({context.target.source})"
+    yield "target", "info", f"{context.target.shown} ({context.target.source})"
     yield from _store(context)
     yield from _spool()
 

@@ -47,10 +47,13 @@ def list_runs(
     from trodo_cli.cli import output
     from trodo_cli.cli.records import RUN_FIELDS
     from trodo_cli.model.ids import now_ns
+    from trodo_cli.model.run import MAX_SUMMAND
     from trodo_cli.query.plan import RunFilter
     from trodo_cli.query.times import read_duration, read_instant
 
     fields = output.chosen(RUN_FIELDS, json) if json else RUN_FIELDS
+    if min_cost is not None and not abs(min_cost) < MAX_SUMMAND:
+        raise InvalidInput(f"--min-cost {min_cost:g} is no amount", "write USD, as in 0.05")
     wanted = RunFilter(
         agent=agent,
         status=status,

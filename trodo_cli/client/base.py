@@ -83,7 +83,7 @@ class Client(Protocol):
         """Note that these runs are alive; answers what they are asked to stop."""
 
     def asked_to_stop(self, run_ids: Sequence[str]) -> list[str]:
-        """Which of these runs have a cancel request that was not delivered yet; cheap enough to poll."""
+        """Which of these runs have a cancel request; cheap enough to poll."""
 
     def record_drops(self, counts: dict[str, int]) -> None:
         """Add to the count of events that producers had to drop, by reason."""

@@ -45,9 +45,9 @@ def canonical_id(text: str) -> str:
     Raises `InvalidInput` for an empty id or one of more than `MAX_ID_LENGTH` characters.
     """
     if not text:
-        raise InvalidInput("an id is empty")
+        raise InvalidInput("an id is empty", "`trodo runs list` shows ids")
     if len(text) > MAX_ID_LENGTH:
-        raise InvalidInput(f"an id has {len(text)} characters; at most {MAX_ID_LENGTH} are taken")
+        raise InvalidInput(f"an id has {len(text)} characters", f"an id has at most {MAX_ID_LENGTH}")
     if len(text) == 36 and _UUID.fullmatch(text):
         return text.replace("-", "").lower()
     return text.lower() if len(text) == 32 and _HEX.fullmatch(text) else text

@@ -89,6 +89,11 @@ class ActiveRuns:
         with self._lock:
             return list(self._runs)
 
+    def unasked(self) -> list[str]:
+        """The runs at work that have not heard of a cancel request."""
+        with self._lock:
+            return [run.id for run in self._runs.values() if run.cancel is None]
+
     def cancel(self, requests: dict[str, Cancel]) -> None:
         """Tell runs that they are asked to stop: the next span edge raises, asyncio tasks are cancelled.
 

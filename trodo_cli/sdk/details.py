@@ -12,6 +12,7 @@ from trodo_cli.wire.values import json_value, text_of
 
 MAX_ERROR_CHARACTERS = 4_000
 MAX_STACK_CHARACTERS = 20_000
+MAX_STACK_FRAMES = 100
 
 
 class Details:
@@ -75,7 +76,7 @@ def error_message(error: BaseException) -> str:
 
 def error_stack(error: BaseException) -> str:
     """The traceback's end."""
-    return "".join(traceback.format_exception(error))[-MAX_STACK_CHARACTERS:]
+    return "".join(traceback.format_exception(error, limit=-MAX_STACK_FRAMES))[-MAX_STACK_CHARACTERS:]
 
 
 def _object(attributes: dict[str, Any]) -> bytes:

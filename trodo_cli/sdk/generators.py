@@ -72,5 +72,8 @@ async def recorded_stream(
 
 
 def _keep(items: list[Any], item: Any) -> None:
+    """Keep an item for the output; of those beyond the limit only that there were more."""
     if len(items) < MAX_ITEMS:
         items.append(item)
+    elif len(items) == MAX_ITEMS:
+        items.append(f"… more than {MAX_ITEMS} items")

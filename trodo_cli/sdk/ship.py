@@ -24,6 +24,8 @@ from trodo_cli.sdk.spool import (
     MAX_AGE_NS,
     SegmentReader,
     Spool,
+    drafts,
+    in_shipping,
     orphans,
     read_cursor,
     remove_segment,
@@ -153,7 +155,8 @@ class Shipper:
         """Show signs of life, and hear what is asked to stop."""
         run_ids = self._runs.ids()
         due = ids.monotonic_ns() >= self._next_beat_ns
-        if run_ids and (due or not self._heard.issuperset(run_ids) or self._opened().asked_to_stop(run_ids)):
+        news = not self._heard.issuperset(run_ids) or self._opened().asked_to_stop(self._runs.unasked())
+        if run_ids and (due or news):
             self._runs.cancel(self._opened().heartbeat(run_ids))
             self._heard = set(run_ids)
         if due:
@@ -162,11 +165,12 @@ class Shipper:
                 logger.warning("trodo cannot ship what a dead process left: %s", trouble)
 
     def _tell_drops(self) -> None:
-        if self._spool.dropped:
-            counts = dict(self._spool.dropped)
-            self._opened().record_drops(counts)
-            self._spool.dropped.subtract(counts)
-            self._spool.dropped += type(self._spool.dropped)()
+        counts = self._spool.take_dropped()
+        try:
+            _tell(self._opened, counts)
+        except Exception:
+            self._spool.give_back_dropped(counts)
+            raise
 
     def _opened(self) -> Sink:
         if self._sink is None:
@@ -190,7 +194,12 @@ class Drained:
 
 def ship_segment(segment: Path, opened: Callable[[], Sink], *, alive: bool) -> int:
     """Publish what a segment holds beyond its cursor; how many events that was."""
-    reader = SegmentReader(segment)
+    with in_shipping(segment):
+        return _shipped(segment, opened, alive=alive)
+
+
+def _shipped(segment: Path, opened: Callable[[], Sink], *, alive: bool) -> int:
+    reader = SegmentReader(segment, is_final=not alive)
     count = told_damage = 0
     for lines, offset in _batches(reader.frames(read_cursor(segment))):
         events, refused = _readable(lines)
@@ -213,6 +222,7 @@ def _tell(opened: Callable[[], Sink], counts: dict[str, int]) -> None:
 def drain(folder: Path, open_sink: OpenSink) -> Drained:
     """Ship and remove the segments of dead processes; what cannot be shipped now stays."""
     done = Drained()
+    _remove_drafts(folder)
     sinks: dict[bytes, Sink] = {}
     for segment in orphans(folder):
         descriptor = taken(segment)
@@ -227,6 +237,14 @@ def drain(folder: Path, open_sink: OpenSink) -> Drained:
     for sink in sinks.values():
         sink.close()
     return done
+
+
+def _remove_drafts(folder: Path) -> None:
+    for draft in drafts(folder):
+        descriptor = taken(draft)
+        if descriptor is not None:
+            draft.unlink(missing_ok=True)
+            os.close(descriptor)
 
 
 def _published(sink: Sink, events: list[Event], alive: bool) -> int:

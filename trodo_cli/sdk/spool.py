@@ -11,6 +11,7 @@ import threading
 import zlib
 from collections import Counter, deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from struct import Struct as Layout
 
@@ -76,6 +77,17 @@ class Spool:
                 remove_segment(segment)
                 os.close(self._segments.pop(segment))
 
+    def take_dropped(self) -> dict[str, int]:
+        """What was lost by reason since this was asked last."""
+        with self._lock:
+            counts, self.dropped = dict(self.dropped), Counter()
+            return counts
+
+    def give_back_dropped(self, counts: dict[str, int]) -> None:
+        """The target has not heard of these losses after all."""
+        with self._lock:
+            self.dropped.update(counts)
+
     def retry(self) -> None:
         """Write down what the disk refused before."""
         with self._lock:
@@ -134,17 +146,24 @@ class Spool:
 
     def _enforce_cap(self) -> None:
         while len(self._segments) * MAX_SEGMENT_BYTES > MAX_SPOOL_BYTES:
-            oldest = next(iter(self._segments))
+            waiting = [segment for segment in self._segments if segment not in _in_shipping]
+            if len(waiting) < 2:
+                return
+            oldest = waiting[0]
             self.dropped["spool_full"] += sum(1 for _ in SegmentReader(oldest).frames(read_cursor(oldest)))
             remove_segment(oldest)
             os.close(self._segments.pop(oldest))
 
 
 class SegmentReader:
-    """Reads the frames of one segment; a frame that is not whole ends it, a damaged one is skipped."""
+    """Reads the frames of one segment; a frame that is not whole ends it, a damaged one is skipped.
 
-    def __init__(self, path: Path) -> None:
+    Damage at the end counts only when the segment is final: in one that is being written it would count again.
+    """
+
+    def __init__(self, path: Path, *, is_final: bool = False) -> None:
         self.path = path
+        self._is_final = is_final
         self.damaged = 0
         """Damaged stretches that were passed over."""
 
@@ -170,7 +189,7 @@ class SegmentReader:
                     yield content[at + _FRAME.size : end], offset + end
                 at = end
             elif (found := _next_frame(content, at + 1)) < 0:
-                self.damaged += _is_whole(content, at)
+                self.damaged += self._is_final and _is_whole(content, at)
                 return
             else:
                 self.damaged += 1
@@ -199,6 +218,24 @@ def remove_segment(segment: Path) -> None:
     """Delete a segment and its cursor; the cursor last, so that no crash ships a segment twice for nothing."""
     segment.unlink(missing_ok=True)
     _cursor_path(segment).unlink(missing_ok=True)
+
+
+@contextmanager
+def in_shipping(segment: Path) -> Iterator[None]:
+    """While a segment is shipped, no cap takes it: what was stored must not be counted as lost."""
+    _in_shipping.add(segment)
+    try:
+        yield
+    finally:
+        _in_shipping.discard(segment)
+
+
+_in_shipping: set[Path] = set()
+
+
+def drafts(folder: Path) -> list[Path]:
+    """What processes left behind that died while they made a segment."""
+    return list(folder.glob("*.new"))
 
 
 def orphans(folder: Path) -> list[Path]:

@@ -40,7 +40,7 @@ class Store(Protocol):
         """Note a sign of life of these runs; answers the cancel requests among them, now delivered."""
 
     def asked_to_stop(self, owner: str, run_ids: Sequence[str]) -> list[str]:
-        """Which of these runs have a cancel request that was not delivered yet; only reads."""
+        """Which of these runs have a cancel request; only reads."""
 
     def list_runs(self, owner: str, wanted: RunFilter, limit: int, after: Cursor | None, now_ns: int) -> Page:
         """Runs, newest first, without payloads."""

@@ -15,7 +15,8 @@ from typing import Any, Generic, TypeVar
 
 import apsw
 
-from trodo_cli.stores.opening import connected, fetched, in_our_words, prepared, tune
+from trodo_cli.errors import Unavailable
+from trodo_cli.stores.opening import connected, fetched, frozen, in_our_words, prepared, readable, tune
 
 FORK_WAIT_SECONDS = 1.0
 """How long a fork waits at most for the reads of other threads."""
@@ -46,12 +47,16 @@ class Database:
         self._opened = 0
         """Rises whenever all connections were closed; a reader of before is not used again."""
         self._commits = 0
-        with _opening, in_our_words(self.path):
-            self._writer: apsw.Connection | None = prepared(self.path, create=create, synchronous=synchronous)
+        self._frozen_by: Unavailable | None = None
+        """Why the file can only be read, when it is so."""
+        with _opening:
+            self._writer: apsw.Connection | None = self._first(create)
             _databases.add(self)
 
     def write(self, work: Callable[[apsw.Connection], Result]) -> Result:
         """Run `work` in a write transaction; what it raises rolls back its own changes only."""
+        if self._frozen_by is not None:
+            raise self._frozen_by
         job = _Job(work)
         self._queue.append(job)
         with self._lock:
@@ -107,6 +112,18 @@ class Database:
         """Let others in again."""
         self._lock.release()
 
+    def _first(self, create: bool) -> apsw.Connection:
+        """The first connection. A file that has no room beside it, or must not be written, can still be read."""
+        try:
+            with in_our_words(self.path):
+                return prepared(self.path, create=create, synchronous=self._synchronous)
+        except Unavailable as error:
+            connection = readable(self.path) if self.path is not None else None
+            if connection is None:
+                raise
+            self._frozen_by = error
+            return connection
+
     def _commit_queued(self) -> None:
         """Run every waiting job in one transaction; each gets its own result or error."""
         jobs: list[_Job[Any]] = []
@@ -149,6 +166,13 @@ class Database:
             tune(self._writer, self._synchronous)
         return self._writer
 
+    def _new_reader(self) -> apsw.Connection:
+        if self._frozen_by is not None and self.path is not None:
+            return frozen(self.path)
+        connection = connected(self.path)
+        connection.pragma("query_only", True)
+        return connection
+
     @contextmanager
     def _reader(self) -> Iterator[apsw.Connection]:
         """This thread's connection; as long as it is used nobody closes it."""
@@ -156,8 +180,7 @@ class Database:
             self._reads += 1
         try:
             if getattr(self._local, "opened", None) != self._opened:
-                self._local.reader, self._local.opened = connected(self.path), self._opened
-                self._local.reader.pragma("query_only", True)
+                self._local.reader, self._local.opened = self._new_reader(), self._opened
                 self._readers.add(self._local.reader)
             yield self._local.reader
         finally:

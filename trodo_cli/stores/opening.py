@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import apsw
 
@@ -26,6 +27,23 @@ _ELSEWHERE = "choose another file with --target or TRODO_HOME"
 def fetched(connection: apsw.Connection, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     """All rows of a query."""
     return connection.execute(sql, values).fetchall()
+
+
+def frozen(path: Path) -> apsw.Connection:
+    """A connection that only reads a file which nobody can write; it needs no file beside it."""
+    uri = f"file:{quote(str(path))}?immutable=1"
+    return apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+
+
+def readable(path: Path) -> apsw.Connection | None:
+    """A frozen connection to a file of ours that cannot be opened for writing; None when that is not safe either."""
+    try:
+        connection = None if _has_log(path) or _is_missing(path) else frozen(path)
+        if connection is not None and _checked_version(connection, path) == len(MIGRATIONS):
+            return connection
+    except apsw.Error:
+        pass
+    return None
 
 
 def connected(path: Path | None) -> apsw.Connection:

@@ -80,12 +80,10 @@ class SqliteStore:
     # -- reading ---------------------------------------------------------------------------------
 
     def asked_to_stop(self, owner: str, run_ids: Sequence[str]) -> list[str]:
+        if not run_ids:
+            return []
         with self._database.read() as connection:
-            return [
-                run_id
-                for run_id, cancel in tables.cancels(connection, owner, run_ids)
-                if not cancel.delivered_ns
-            ]
+            return [run_id for run_id, _ in tables.cancels(connection, owner, run_ids)]
 
     def list_runs(self, owner: str, wanted: RunFilter, limit: int, after: Cursor | None, now_ns: int) -> Page:
         where, values = condition(owner, wanted, after, now_ns)

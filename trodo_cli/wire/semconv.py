@@ -35,14 +35,14 @@ Gemini likewise reports thoughts beside its output.
 def usage_of(details: Mapping[str, Any]) -> Usage | None:
     """A provider's usage object (one level deep or flat), as ours; None when it names no tokens."""
     flat = flattened(details)
-    found = {field: _firstwhole_number(flat, names) for field, names in _TOKEN_NAMES.items()}
+    found = {field: _first_count(flat, names) for field, names in _TOKEN_NAMES.items()}
     if all(count is None for count in found.values()):
         return None
     usage = Usage(**found)
     beside = [count for name in _BESIDE_INPUT if (count := whole_number(flat.get(name))) is not None]
     if beside and "input_tokens" in flat:
         usage.input = (usage.input or 0) + sum(beside)
-    thoughts = _firstwhole_number(flat, ("thoughtsTokenCount", "thoughts_token_count"))
+    thoughts = _first_count(flat, ("thoughtsTokenCount", "thoughts_token_count"))
     if thoughts is not None:
         usage.output = (usage.output or 0) + thoughts
     return usage
@@ -68,7 +68,7 @@ def flattened(details: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _firstwhole_number(flat: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
+def _first_count(flat: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
     for name in names:
         if (count := whole_number(flat.get(name))) is not None:
             return count

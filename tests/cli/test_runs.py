@@ -185,7 +185,9 @@ def test_an_empty_store_says_how_to_fill_it_and_lists_nothing(cli: Cli) -> None:
     assert cli.ok("runs", "list").out == ""
     assert cli.ok("runs", "list", "--json").json == []
     assert cli.shown("runs", "list") == ["no runs yet; `trodo demo` makes a few"]
-    assert cli.shown("runs", "list", "--agent", "nobody") == ["no runs fit"]
+    assert cli.shown("runs", "list", "--agent", "nobody") == [
+        "no runs fit; --all looks at runs below another too"
+    ]
 
 
 # -- show ----------------------------------------------------------------------------------------------

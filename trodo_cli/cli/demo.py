@@ -30,12 +30,17 @@ def demo(
     """
     from trodo_cli.cli.runs import list_runs
     from trodo_cli.cli.trace import show_trace
+    from trodo_cli.render.format import short_id
 
     if live is not None and not 0 <= live <= MAX_SECONDS:
         raise InvalidInput(
             f"--live {live:g} is out of range", f"say for how many seconds, up to {MAX_SECONDS}"
         )
     context = Context(target)
+    if context.target.place == "memory:":
+        raise InvalidInput(
+            "the demo is a program of its own, it cannot share memory", "name a file with --target"
+        )
     note(f"recording to {context.target.shown}")
     if live is not None:
         _work_live(context, live)
@@ -44,7 +49,7 @@ def demo(
     run_id = _ended_program(context, [])
     list_runs(target=context.target.place)
     show_trace(run_id, target=context.target.place)
-    note(f"next: trodo runs list · trodo trace show {run_id} --full --waterfall · trodo demo --live 60")
+    note(f"next: trodo runs list · trodo tail {short_id(run_id)} · trodo demo --live 60")
 
 
 def _work_live(context: Context, seconds: float) -> None:
@@ -68,7 +73,7 @@ def _started(context: Context, arguments: list[str]) -> "Popen[str]":
     from subprocess import PIPE, Popen
 
     return Popen(
-        [sys.executable, "-m", "trodo_cli.demo", *arguments],
+        [sys.executable, "-P", "-m", "trodo_cli.demo", *arguments],
         env={**os.environ, "TRODO_TARGET": context.target.place},
         stdout=PIPE,
         text=True,

@@ -80,7 +80,9 @@ def list_runs(
         table = runs_table(page.rows, now_ns(), context.glyphs)
         output.write_table(table, colour=context.colour, width=context.width)
     else:
-        note("no runs fit" if wanted != RunFilter() else "no runs yet; `trodo demo` makes a few")
+        unfiltered = wanted in (RunFilter(), RunFilter(roots_only=False))
+        below = "" if every else "; --all looks at runs below another too"
+        note("no runs yet; `trodo demo` makes a few" if unfiltered else f"no runs fit{below}")
     if page.cursor is not None:
         note(f"more: the same with --cursor {page.cursor}")
 

@@ -70,7 +70,10 @@ def is_clean_exit(error: BaseException) -> bool:
 
 
 def error_message(error: BaseException) -> str:
-    """What the exception says, or its class when it says nothing."""
+    """What the exception says, or its class when it says nothing; of a cancellation who asked, and why."""
+    if isinstance(error, RunCancelled):
+        asked = f"cancelled by {error.by}" if error.by else "cancelled"
+        return f"{asked}: {error.reason}" if error.reason else asked
     return (text_of(error) or type(error).__name__)[:MAX_ERROR_CHARACTERS]
 
 

@@ -6,13 +6,11 @@ What a consumer sends, throws and closes reaches the generator as if nothing sto
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
-from trodo_cli.sdk.run import RunHandle
-from trodo_cli.sdk.span import SpanHandle
+from trodo_cli.sdk.block import Block
 
 MAX_ITEMS = 1_000
 """How many items are kept for the output."""
 
-Block = SpanHandle | RunHandle
 Finish = Callable[[Any, Any], None]
 """Called with the block's handle and the result."""
 

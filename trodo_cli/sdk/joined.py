@@ -1,26 +1,25 @@
 """A part in a run that somebody else owns."""
 
-from contextvars import Token
 from typing import Any, Self
 
-from trodo_cli.sdk.context import ActiveRun, Place, current, join_task, leave, settle_task
+from trodo_cli.sdk.block import Block
+from trodo_cli.sdk.context import join_task, settle_task
 from trodo_cli.sdk.details import settled
 from trodo_cli.sdk.recorder import recorder
 from trodo_cli.sdk.span import SpanHandle
 
 
-class JoinedRun:
+class JoinedRun(Block):
     """A part in a run that another function, process or service owns, as a `with` or `async with` block."""
 
-    __slots__ = ("_span", "_task", "_token", "run", "run_id", "span_id")
+    __slots__ = ("_span", "_task", "run_id", "span_id")
 
     def __init__(self, run_id: str, parent_span_id: str | None, span: SpanHandle | None) -> None:
         self.run_id = run_id
         self.span_id = parent_span_id
         self._span = span
-        self._token: Token[Place | None] | None = None
+        super().__init__()
         self._task: Any = None
-        self.run: ActiveRun
 
     def __enter__(self) -> Self:
         self._open()
@@ -45,21 +44,13 @@ class JoinedRun:
         if outcome is not None and outcome is not error:
             raise outcome from error
 
-    async def __aenter__(self) -> Self:
-        return self.__enter__()
-
-    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        self.__exit__(kind, error, trace)
-
     def _open(self) -> None:
         self.run = recorder().enter(self.run_id)
         self._task = join_task(self.run)
-        self._token = current.set(self)
+        self.step_in()
 
     def _close(self) -> None:
-        if self._token is None:
+        if not self.step_out():
             return
-        leave(self._token)
-        self._token = None
         recorder().runs.leave(self.run)
         settle_task(self.run, self._task)

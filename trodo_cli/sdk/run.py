@@ -1,12 +1,12 @@
 """A run of the host program: a block, and the handle inside it."""
 
-from contextvars import Token
 from typing import Any, Self
 
 from trodo_cli.model import ids
 from trodo_cli.model.event import RunEnd, RunStart
 from trodo_cli.model.run import Run, RunStatus
-from trodo_cli.sdk.context import ActiveRun, Place, current, join_task, leave, settle_task
+from trodo_cli.sdk.block import Block
+from trodo_cli.sdk.context import ActiveRun, Place, current, join_task, settle_task
 from trodo_cli.sdk.details import (
     MAX_ERROR_CHARACTERS,
     Details,
@@ -19,19 +19,18 @@ from trodo_cli.sdk.recorder import quietly, recorder
 from trodo_cli.wire.values import json_value, text_of
 
 
-class RunHandle:
+class RunHandle(Block):
     """A run of this process, as a `with` or `async with` block and as the handle inside it."""
 
-    __slots__ = ("_details", "_pid", "_run", "_started", "_task", "_token", "agent_name", "run", "run_id")
+    __slots__ = ("_details", "_pid", "_run", "_started", "_task", "agent_name", "run_id")
 
-    span_id: str | None = None
+    span_id = None
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._details = Details()
-        self._token: Token[Place | None] | None = None
+        super().__init__()
         self._task: Any = None
-        self.run: ActiveRun
         self.run_id = run.id
         """32 hex digits; pass it to `join_run` in another file, process or service."""
         self.agent_name = run.agent
@@ -44,10 +43,8 @@ class RunHandle:
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if self._token is None:
+        if not self.step_out():
             return
-        leave(self._token)
-        self._token = None
         if recorder().pid != self._pid:
             return
         outcome = settled(error, self.run)
@@ -55,22 +52,6 @@ class RunHandle:
         settle_task(self.run, self._task)
         if outcome is not None and outcome is not error:
             raise outcome from error
-
-    def pause(self) -> None:
-        """Step out for a while, as a generator does between two items."""
-        if self._token is not None:
-            leave(self._token)
-
-    def resume(self) -> None:
-        """Step in again."""
-        if self._token is not None:
-            self._token = current.set(self)
-
-    async def __aenter__(self) -> Self:
-        return self.__enter__()
-
-    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        self.__exit__(kind, error, trace)
 
     def begin(self, run_id: str | None) -> str:
         """Announce a run that no block surrounds; gives its id."""
@@ -128,7 +109,7 @@ class RunHandle:
             self._run.session = self._run.session or place.run.session
         self._announce()
         self._task = join_task(self.run)
-        self._token = current.set(self)
+        self.step_in()
 
     @quietly
     def _announce(self) -> None:

@@ -240,11 +240,11 @@ def drain(folder: Path, open_sink: OpenSink) -> Drained:
 
 
 def _remove_drafts(folder: Path) -> None:
+    """Remove what processes left that died while they made a segment. A young one may still become a segment."""
     for draft in drafts(folder):
-        descriptor = taken(draft)
-        if descriptor is not None:
-            draft.unlink(missing_ok=True)
-            os.close(descriptor)
+        with suppress(FileNotFoundError):
+            if ids.now_ns() - draft.stat().st_mtime_ns > MAX_AGE_NS:
+                draft.unlink()
 
 
 def _published(sink: Sink, events: list[Event], alive: bool) -> int:

@@ -1,12 +1,12 @@
 """A span of the host program: a block, and the handle inside it."""
 
-from contextvars import Token
 from typing import Any, Self
 
 from trodo_cli.model import ids
 from trodo_cli.model.event import SpanEnd, SpanStart, SpanUpdate
 from trodo_cli.model.span import Span, SpanStatus, Usage, canonical_kind
-from trodo_cli.sdk.context import ActiveRun, Place, current, leave
+from trodo_cli.sdk.block import Block
+from trodo_cli.sdk.context import ActiveRun, Place, current
 from trodo_cli.sdk.details import (
     MAX_ERROR_CHARACTERS,
     MAX_STACK_CHARACTERS,
@@ -22,19 +22,18 @@ from trodo_cli.wire.semconv import flattened, usage_fields, usage_of, whole_numb
 from trodo_cli.wire.values import json_value, text_of
 
 
-class SpanHandle:
+class SpanHandle(Block):
     """A span, as a `with` or `async with` block and as the handle inside it.
 
     Outside a run it does nothing.
     """
 
-    __slots__ = ("_details", "_pid", "_span", "_started", "_token", "run", "span_id")
+    __slots__ = ("_details", "_pid", "_span", "_started", "span_id")
 
     def __init__(self, name: str, kind: str, input: Any, attributes: dict[str, Any] | None) -> None:
         self._span = Span(id="", name=text_of(name), kind=canonical_kind(text_of(kind)))
         self._details = Details()
-        self._token: Token[Place | None] | None = None
-        self.run: ActiveRun
+        super().__init__()
         self.span_id: str | None = None
         if input is not None:
             self._details.input = json_value(input)
@@ -50,29 +49,11 @@ class SpanHandle:
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if self._token is None:
+        if not self.step_out():
             return
-        leave(self._token)
-        self._token = None
         self._close(settled(error, self.run))
         if error is None:
             self.run.raise_if_cancelled()
-
-    def pause(self) -> None:
-        """Step out for a while, as a generator does between two items."""
-        if self._token is not None:
-            leave(self._token)
-
-    def resume(self) -> None:
-        """Step in again."""
-        if self._token is not None:
-            self._token = current.set(self)
-
-    async def __aenter__(self) -> Self:
-        return self.__enter__()
-
-    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        self.__exit__(kind, error, trace)
 
     @quietly
     def set_input(self, value: Any) -> None:
@@ -184,7 +165,7 @@ class SpanHandle:
         span.parent_id, span.status, span.ended_ns = place.span_id, "running", None
         self._started = ids.monotonic_ns()
         span.started_ns = ids.now_ns()
-        self._token = current.set(self)
+        self.step_in()
         own.record(SpanStart(run_id=self.run.id, span=self._complete()))
 
     @quietly

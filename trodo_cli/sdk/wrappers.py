@@ -10,7 +10,8 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from functools import wraps
 from typing import Any, TypeVar, cast, overload
 
-from trodo_cli.sdk.generators import Block, Finish, recorded_items, recorded_stream
+from trodo_cli.sdk.block import Block
+from trodo_cli.sdk.generators import Finish, recorded_items, recorded_stream
 from trodo_cli.sdk.recorder import quietly
 from trodo_cli.sdk.span import SpanHandle
 from trodo_cli.sdk.tracing import wrap_agent

@@ -106,6 +106,10 @@ def in_our_words(path: Path | None) -> Iterator[None]:
         raise StorageFull(f"cannot write to {place}: {error}", "check the disk; nothing was lost") from None
     except apsw.CorruptError:
         raise Unavailable(f"{place} is damaged", "move it aside and restore a copy") from None
+    except apsw.Error as error:
+        raise Unavailable(
+            f"{place} does not work as it should: {error}", "move it aside and begin a new one"
+        ) from error
 
 
 def _checked_version(connection: apsw.Connection, path: Path | None) -> int:

@@ -1,0 +1,53 @@
+"""A `with` or `async with` block that is the place of the code inside it."""
+
+from contextvars import Token
+from typing import Any, Self
+
+from trodo_cli.sdk.context import ActiveRun, Place, current, leave
+
+
+class Block:
+    """What runs, spans and joined runs share. Subclasses say what entering and leaving means."""
+
+    __slots__ = ("_token", "run")
+
+    span_id: str | None
+
+    def __init__(self) -> None:
+        self._token: Token[Place | None] | None = None
+        """Set while the block is entered."""
+        self.run: ActiveRun
+
+    def __enter__(self) -> Self:
+        raise NotImplementedError
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        raise NotImplementedError
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        self.__exit__(kind, error, trace)
+
+    def step_in(self) -> None:
+        """Become the place of the code at hand."""
+        self._token = current.set(self)
+
+    def step_out(self) -> bool:
+        """Restore the place from before; False when the block was not entered."""
+        if self._token is None:
+            return False
+        leave(self._token)
+        self._token = None
+        return True
+
+    def pause(self) -> None:
+        """Step out for a while, as a generator does between two items."""
+        if self._token is not None:
+            leave(self._token)
+
+    def resume(self) -> None:
+        """Step in again."""
+        if self._token is not None:
+            self.step_in()

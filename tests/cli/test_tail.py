@@ -265,7 +265,7 @@ def test_a_request_to_stop_is_told_with_who_and_why_and_that_it_was_heard(cli: C
     tail = cli.start("tail", agent.line())
     tail.line_with("→ held")
     cli.ok("runs", "cancel", "latest", "--reason", "enough")
-    tail.line_with("✋ cancel ")
+    tail.line_with("✋ cancel acknowledged")
     (tmp_path / "gate").touch()
     done = tail.end()
     assert done.code == 7

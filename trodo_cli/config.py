@@ -5,14 +5,15 @@
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
+
+from trodo_cli.errors import InvalidInput
 
 DATABASE_NAME = "trodo.db"
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """Where runs are kept, and what said so."""
 
     place: str
@@ -42,7 +43,7 @@ def target(flag: str | None = None) -> Target:
 def data_folder() -> Path:
     """The folder of everything that lasts."""
     if home := os.environ.get("TRODO_HOME"):
-        return Path(home).expanduser().absolute()
+        return _absolute(home, "TRODO_HOME")
     from platformdirs import user_data_path
 
     return user_data_path("trodo", appauthor=False)
@@ -74,4 +75,11 @@ def speaks_unicode(encoding: str | None) -> bool:
 
 def _settled(place: str) -> str:
     """A path made absolute, so that it means the same after a change of folder."""
-    return place if "://" in place or place == "memory:" else str(Path(place).expanduser().absolute())
+    return place if "://" in place or place == "memory:" else str(_absolute(place, "the target"))
+
+
+def _absolute(path: str, what: str) -> Path:
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError:
+        raise InvalidInput(f"{what} {path!r} names the home of nobody", "write a whole path") from None

@@ -8,7 +8,7 @@ from typer._click.exceptions import NoArgsIsHelpError, UsageError  # Typer has n
 from trodo_cli.cli import demo, doctor, runs, spool, tail, trace
 from trodo_cli.cli.diagnostics import MEANINGS, ExitCode, note, report, usage
 from trodo_cli.cli.options import settled_json
-from trodo_cli.cli.output import ReaderGone, silence, steady_streams
+from trodo_cli.cli.output import OutputFailed, ReaderGone, silence, steady_streams
 from trodo_cli.errors import TrodoError
 
 app = typer.Typer(
@@ -70,7 +70,7 @@ def run(arguments: list[str]) -> int:
     except ReaderGone:
         silence()
         return ExitCode.OK
-    except OSError as error:
+    except OutputFailed as error:
         silence()
-        note(f"trodo: {error}")
+        note(f"trodo: {error}; what was recorded is not touched")
         return ExitCode.ERROR

@@ -17,6 +17,10 @@ class ReaderGone(Exception):
     """Whoever read our output has had enough, as `head` has."""
 
 
+class OutputFailed(Exception):
+    """Stdout takes nothing more, as on a full disk."""
+
+
 Fields = Mapping[str, Callable[[Any], Any]]
 """What a kind of row can tell: name to value, in the order they are shown."""
 
@@ -146,6 +150,8 @@ def _write(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         raise ReaderGone from None
+    except OSError as error:
+        raise OutputFailed(f"cannot write the output: {error.strerror}") from None
 
 
 def steady_streams() -> None:

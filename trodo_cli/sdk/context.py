@@ -53,7 +53,7 @@ class ActiveRuns:
 
     def __init__(self) -> None:
         self._runs: dict[str, ActiveRun] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler of the host may open a run
 
     def enter(self, run_id: str) -> ActiveRun:
         """Take part in a run."""

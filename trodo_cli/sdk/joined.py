@@ -5,7 +5,7 @@ from typing import Any, Self
 from trodo_cli.sdk.block import Block
 from trodo_cli.sdk.context import join_task, settle_task
 from trodo_cli.sdk.details import settled
-from trodo_cli.sdk.recorder import recorder
+from trodo_cli.sdk.recorder import quietly, recorder
 from trodo_cli.sdk.span import SpanHandle
 
 
@@ -23,6 +23,8 @@ class JoinedRun(Block):
 
     def __enter__(self) -> Self:
         self._open()
+        if self._token is None:
+            return self
         try:
             self.run.raise_if_cancelled()
             if self._span is not None:
@@ -44,6 +46,7 @@ class JoinedRun(Block):
         if outcome is not None and outcome is not error:
             raise outcome from error
 
+    @quietly
     def _open(self) -> None:
         self.run = recorder().enter(self.run_id)
         self._task = join_task(self.run)

@@ -71,8 +71,12 @@ class Recorder:
                 if _load_sinks is not None:
                     _load_sinks()
                 shipper = Shipper(self.spool, self.runs, open_sink)
+                try:
+                    shipper.start()
+                except RuntimeError as error:
+                    logger.warning("trodo leaves shipping to others: %s", error)
+                    return
                 self._shipper = shipper
-                shipper.start()
 
 
 def open_sink(target: str) -> Sink:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from trodo_cli.errors import InvalidInput, TrodoError
@@ -69,7 +70,8 @@ class Shipper:
         self._runs = runs
         self._open_sink = open_sink
         self._sink: Sink | None = None
-        self._wake = threading.Event()
+        self._wakes: SimpleQueue[None] = SimpleQueue()
+        """Safe to put into from a signal handler that interrupts another put."""
         self._caught_up = threading.Condition()
         self._shipped_bytes = 0
         self._stopping = False
@@ -86,19 +88,19 @@ class Shipper:
     def notice(self) -> None:
         """Something was spooled; costs next to nothing unless the thread is asleep."""
         if self._asleep:
-            self._wake.set()
+            self._wakes.put(None)
 
     def flush(self, seconds: float) -> bool:
         """Wait until all that was spooled before this call is at the target; False when time ran out."""
         goal = self._spool.written_bytes
-        self._wake.set()
+        self._wakes.put(None)
         with self._caught_up:
             return self._caught_up.wait_for(lambda: self._shipped_bytes >= goal, seconds)
 
     def stop(self, seconds: float) -> bool:
         """Ship what is there and end the thread; False when something had to stay in the spool."""
         self._stopping = True
-        self._wake.set()
+        self._wakes.put(None)
         self._thread.join(seconds)
         return not self._thread.is_alive() and self._shipped_bytes >= self._spool.written_bytes
 
@@ -114,8 +116,7 @@ class Shipper:
                 self._close_sink()
                 if stopping:
                     return
-                self._wake.wait(pause)
-                self._wake.clear()
+                self._sleep(pause)
                 pause = min(pause * 2, RETRY_SECONDS[1])
                 continue
             if stopping:
@@ -126,13 +127,19 @@ class Shipper:
     def _rest(self) -> None:
         """A short nap while runs are at work, else sleep until something is spooled."""
         if self._runs.ids() or self._spool.is_holding:
-            self._wake.wait(TICK_SECONDS)
-        else:
-            self._asleep = True
-            if self._is_idle():
-                self._wake.wait()
-            self._asleep = False
-        self._wake.clear()
+            self._sleep(TICK_SECONDS)
+            return
+        self._asleep = True
+        if self._is_idle():
+            self._sleep(None)
+        self._asleep = False
+
+    def _sleep(self, seconds: float | None) -> None:
+        """Until somebody wakes us, or so many seconds."""
+        with suppress(Empty):
+            self._wakes.get(timeout=seconds)
+            while True:
+                self._wakes.get_nowait()
 
     def _is_idle(self) -> bool:
         caught_up = self._shipped_bytes >= self._spool.written_bytes

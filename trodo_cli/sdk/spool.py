@@ -62,6 +62,7 @@ class Spool:
         """Put one event on disk, or in memory while the disk refuses it."""
         frame = _FRAME.pack(_MARK, len(data), zlib.crc32(data)) + data
         with self._lock:
+            self.retry()
             if self._ring or not self._written(frame):
                 self._keep(frame)
 

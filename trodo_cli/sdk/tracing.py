@@ -203,13 +203,18 @@ def check_cancelled() -> None:
 
 def flush(timeout: float | None = None) -> bool:
     """Wait until all that was recorded so far is at the target; False when `timeout` seconds (5) went by first."""
-    return bool(quietly(recorder().flush)(FLUSH_SECONDS if timeout is None else timeout))
+    return bool(_flushed(FLUSH_SECONDS if timeout is None else timeout))
 
 
 @quietly
 def shutdown() -> None:
     """Flush and stop the background thread. Recording again starts it anew."""
     recorder().close(FLUSH_SECONDS)
+
+
+@quietly
+def _flushed(seconds: float) -> bool:
+    return recorder().flush(seconds)
 
 
 def _text(value: Any) -> str | None:

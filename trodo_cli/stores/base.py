@@ -1,8 +1,9 @@
 """What every store can do, and the rows they share. One contract test-suite runs against each."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from trodo_cli.model.event import Event
 from trodo_cli.model.run import Cancel, Run
@@ -10,16 +11,14 @@ from trodo_cli.model.span import Span
 from trodo_cli.query.plan import Cursor, RunFilter
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """A part of a list; `cursor` fetches the next, None on the last."""
 
     rows: list[Run]
     cursor: str | None = None
 
 
-@dataclass(frozen=True)
-class Appended:
+class Appended(msgspec.Struct, frozen=True):
     """What became of a batch: events that changed something, and events that were known already."""
 
     stored: int

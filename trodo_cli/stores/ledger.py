@@ -7,7 +7,6 @@ a number that a later change of the same row replaced is kept aside, so every nu
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -29,8 +28,7 @@ RUN_PLACE, CANCEL_PLACE = 0, -1
 """What a replaced number was about, when it was about no span: what the run says of itself, or a cancel request."""
 
 
-@dataclass(slots=True)
-class SpanRow:
+class SpanRow(msgspec.Struct):
     """A span as stored: `first_seq` names the row inside its run."""
 
     span: Span
@@ -38,8 +36,7 @@ class SpanRow:
     changed_seq: int
 
 
-@dataclass(slots=True)
-class RunRow:
+class RunRow(msgspec.Struct):
     """A run as stored: both registers, its numbers and what the store itself knows."""
 
     key: int
@@ -48,7 +45,7 @@ class RunRow:
     start: Run | None = None
     end: Run | None = None
     cancel: Cancel | None = None
-    totals: Totals = field(default_factory=Totals)
+    totals: Totals = msgspec.field(default_factory=Totals)
     last_seq: int = 0
     start_seq: int | None = None
     end_seq: int | None = None

@@ -446,8 +446,8 @@ def test_a_refusing_disk_is_made_up_for_by_memory_and_then_written(
     writer.retry()
     assert not writer.is_holding
     (segment,) = writer.segments()
-    assert contents(segment) == [event(f"s{number}") for number in (4, 5, 6, 7, 8)]
-    assert writer.dropped == {"disk_full": 4}
+    assert contents(segment) == [event(f"s{number}") for number in (3, 4, 5, 6, 7, 8)]
+    assert writer.dropped == {"disk_full": 3}
     writer.close(shipped=True)
 
 

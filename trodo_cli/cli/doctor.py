@@ -62,10 +62,18 @@ def _store(context: Context) -> Iterator[Finding]:
 
 
 def _spool() -> Iterator[Finding]:
+    """What was left by programs that ended has just been shipped; what is still there could not be."""
     from trodo_cli import config
-    from trodo_cli.sdk.spool import orphans
+    from trodo_cli.sdk.spool import is_left, orphans
 
     folder = config.spool_folder()
     segments = orphans(folder)
-    state = f"{len(segments)} segments; `trodo spool status` shows them" if segments else "empty"
-    yield "spool", "info", f"{folder}: {state}"
+    left = sum(is_left(segment) for segment in segments)
+    if left:
+        yield (
+            "spool",
+            "problem",
+            f"{folder}: {left} segments could not be shipped; `trodo spool status` shows them",
+        )
+    else:
+        yield "spool", "info", f"{folder}: {f'{len(segments)} segments in use' if segments else 'empty'}"

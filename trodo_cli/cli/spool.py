@@ -58,20 +58,17 @@ _SEGMENT_FIELDS = {
 
 def _segment(path: Any) -> dict[str, Any] | None:
     """What a segment is; None when it went away meanwhile."""
-    from trodo_cli.sdk.spool import SegmentReader, read_cursor, taken
+    from trodo_cli.sdk.spool import SegmentReader, is_left, read_cursor
 
     try:
         size = path.stat().st_size
         header = SegmentReader(path).header()
     except FileNotFoundError:
         return None
-    descriptor = taken(path)
-    if descriptor is not None:
-        os.close(descriptor)
     cursor = read_cursor(path)
     return {
         "segment": path.name,
-        "state": "in use" if descriptor is None else "left",
+        "state": "left" if is_left(path) else "in use",
         "target": os.fsdecode(header.target) if header else None,
         "waiting_bytes": max(0, size - cursor),
         "bytes": size,

@@ -263,6 +263,15 @@ def taken(segment: Path) -> int | None:
     return None
 
 
+def is_left(segment: Path) -> bool:
+    """Whether no living process holds the segment."""
+    descriptor = taken(segment)
+    if descriptor is None:
+        return False
+    os.close(descriptor)
+    return True
+
+
 def _new_segment(path: Path, frame: bytes) -> int:
     """A segment under its final name only once it is locked and has its header."""
     draft = path.with_suffix(".new")

@@ -85,9 +85,13 @@ def guides(row: Row, glyphs: Glyphs, levels: int = GUIDE_LEVELS) -> str:
     return skipped + "".join(trunks) + (glyphs.branch if row.guides & 1 else glyphs.last_branch)
 
 
+LABEL_CELLS = 80
+"""What names, usage and errors take beside a bar at most; the eye loses the row across a wider gap."""
+
+
 def bar_cells(width: int) -> int:
-    """How many cells of a line's width belong to the bar."""
-    return max(width * 3 // 10, 8)
+    """How many cells of a line's width belong to the bar: of a wide line all that names do not need."""
+    return max(width * 3 // 10, width - LABEL_CELLS - _TIME_CELLS - 3, 8)
 
 
 def _with_bar(row: Row, label: Line, glyphs: Glyphs, now_ns: int, width: int, window: Window) -> Line:

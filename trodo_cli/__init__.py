@@ -67,21 +67,33 @@ if TYPE_CHECKING:
     from trodo_cli.sdk.wrappers import agent, llm, retrieval, tool, trace
 
 
-def connect(target: str | None = None) -> "Client":
-    """Open where runs are kept: a path, `memory:` or a URL; by default what `TRODO_TARGET` says.
+def connect(target: str | None = None, *, api_key: str | None = None) -> "Client":
+    """Open where runs are kept: a path, `memory:`, or the URL of a server; by default what the settings say.
 
-    Gives `.runs` and `.traces`. Raises `TrodoError` when the target cannot be used.
+    A server's key is `api_key`, else `TRODO_API_KEY` or the one that is kept for it. Gives `.runs` and `.traces`.
+    Raises `TrodoError` when the target cannot be used.
     """
-    from trodo_cli import config
-    from trodo_cli.client import connect as opened
+    from trodo_cli.client import open_target
 
-    return opened(config.target(target).place)
+    return open_target(target, api_key)
 
 
-def _load_stores() -> None:
-    """Load what `connect` takes for a local target."""
-    import trodo_cli.client.local
-    import trodo_cli.stores.sqlite  # noqa: F401
+def _open_recording(target: str, given: str | None) -> "Client":
+    from trodo_cli.client import open_recording
+
+    return open_recording(target, given)
+
+
+def _load_sink(target: str) -> None:
+    """Load what `_open_recording` takes."""
+    import trodo_cli.client
+
+    if target.startswith(("http://", "https://")):
+        import trodo_cli.client.hosted
+        import trodo_cli.config.keys
+    else:
+        import trodo_cli.client.local
+        import trodo_cli.stores.sqlite  # noqa: F401
 
 
 def __getattr__(name: str) -> "Any":
@@ -91,7 +103,7 @@ def __getattr__(name: str) -> "Any":
     if home.startswith("trodo_cli.sdk"):
         from trodo_cli.sdk.recorder import use_sinks
 
-        use_sinks(connect, _load_stores)
+        use_sinks(_open_recording, _load_sink)
     from importlib import import_module
 
     value = getattr(import_module(home), name)

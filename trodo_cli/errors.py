@@ -39,6 +39,9 @@ class Unauthorized(TrodoError):
 class Unavailable(TrodoError):
     """A store or server that cannot be used now."""
 
+    retry_after_seconds: float | None = None
+    """When it said that it may be tried again."""
+
 
 class StorageFull(Unavailable):
     """The store has no room to write; reading goes on."""

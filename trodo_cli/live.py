@@ -49,14 +49,28 @@ class Hub:
         """
         while True:
             mark = self.store.change_mark()
-            run = self._run(owner, run_id)
-            while events := self.store.events_after(owner, run_id, after, PAGE_EVENTS, payload=payload):
-                yield from events
-                after = events[-1].seq
-            if after >= run.last_seq and (run.is_terminal or run.status == "lost"):
-                yield TraceDone(run_id=run_id, run=run)
+            events = self.news(owner, run_id, after, payload=payload)
+            for event in events:
+                yield event
+                after = event.seq or after
+            if events and isinstance(events[-1], TraceDone):
                 return
-            self.wait(mark)
+            if not events:
+                self.wait(mark)
+
+    def news(
+        self, owner: str, run_id: str, after: int, *, payload: bool = True, limit: int = PAGE_EVENTS
+    ) -> list[Event]:
+        """What is there to tell after a number, now: the next events, and `TraceDone` behind the last of them all.
+
+        Raises `NotFound`.
+        """
+        run = self._run(owner, run_id)
+        events = self.store.events_after(owner, run_id, after, limit, payload=payload)
+        told = events[-1].seq if events else after
+        if told >= run.last_seq and (run.is_terminal or run.status == "lost"):
+            events.append(TraceDone(run_id=run_id, run=run))
+        return events
 
     def wait(self, mark: object, seconds: float = 1.0) -> None:
         """Return once something was committed after `mark` was taken, or after `seconds`."""

@@ -175,6 +175,7 @@ class Cli:
             "HOME": str(folder),
             "USER": "tester",
             "TRODO_HOME": str(self.home),
+            "TRODO_KEYRING": "0",
             "TERM": "xterm-256color",
             "LC_ALL": "C.UTF-8",
             "PYTHONPATH": str(PROJECT),

@@ -67,8 +67,8 @@ def siblings(path: Path) -> list[str]:
         (("tail", "latest", "--since", "-1"), ["--since", "-1", "number"]),
         (("tail", "latest", "--since", "9" * 30), ["--since", "number"]),
         (("demo", "--live", "long"), ["--live", "long", "trodo demo --help"]),
-        (("runs", "list", "--target", "http://127.0.0.1:1"), ["http", "--target"]),
-        (("runs", "list", "--target", "https://example.invalid"), ["https", "--target"]),
+        (("runs", "list", "--target", "http:///nowhere"), ["http", "https://"]),
+        (("runs", "list", "--target", "ftp://localhost/x"), ["ftp", "--target"]),
         (("runs", "list", "--target", "postgresql://localhost/x"), ["postgresql", "--target"]),
     ],
     ids=lambda value: " ".join(value)[:60] if isinstance(value, tuple) else "",
@@ -215,6 +215,11 @@ def test_doctor_says_what_is_wrong_with_a_target_and_ends_with_1(cli: Cli) -> No
     assert done.code == 1
     assert f"store\tproblem\t{database} has schema" in done.out
     assert "pip install --upgrade" in done.out
+
+
+@pytest.mark.parametrize("command", READING, ids=" ".join)
+def test_a_server_that_does_not_answer_is_named(cli: Cli, command: tuple[str, ...]) -> None:
+    refused(cli.run(*command, "--target", "http://127.0.0.1:1"), 5, "http://127.0.0.1:1", "--target")
 
 
 def test_a_folder_is_no_target(cli: Cli) -> None:

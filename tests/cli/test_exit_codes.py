@@ -14,7 +14,8 @@ from trodo_cli.cli.diagnostics import ExitCode
 COMMANDS = [
     (), ("runs",), ("runs", "list"), ("runs", "show"), ("runs", "cancel"), ("runs", "delete"), ("trace",),
     ("trace", "show"), ("tail",), ("demo",), ("doctor",), ("spool",), ("spool", "status"), ("spool", "drain"),
-    ("help",),
+    ("help",), ("config",), ("config", "list"), ("config", "get"), ("config", "set"), ("config", "unset"),
+    ("config", "use"), ("config", "path"),
 ]  # fmt: skip
 
 
@@ -44,7 +45,7 @@ def test_help_names_every_command_that_there_is(cli: Cli) -> None:
         assert f"│ {command} " in done.out
 
 
-@pytest.mark.parametrize("command", [(), ("runs",)], ids=" ".join)
+@pytest.mark.parametrize("command", [(), ("runs",), ("config",)], ids=" ".join)
 def test_a_command_that_needs_another_word_shows_its_help(cli: Cli, command: tuple[str, ...]) -> None:
     assert "Usage: " in cli.ok(*command).out
 

@@ -7,6 +7,8 @@ import pytest
 
 from tests.contract.events import NOW
 from tests.contract.reading import OWNER
+from tests.server.hosting import hosted
+from trodo_cli.client.base import Client
 from trodo_cli.client.local import LocalClient
 from trodo_cli.model import ids
 from trodo_cli.stores.sqlite import SqliteStore
@@ -37,8 +39,19 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteStor
 
 
 @pytest.fixture
-def client(store: SqliteStore, clock: Clock) -> LocalClient:
+def keeper(store: SqliteStore, clock: Clock) -> LocalClient:
+    """The client of whoever runs the store, in this process."""
     return LocalClient(store, OWNER)
+
+
+@pytest.fixture(params=["local", "hosted"])
+def client(request: pytest.FixtureRequest, keeper: LocalClient) -> Iterator[Client]:
+    """A client over the store: in this process, and through a server on a real port."""
+    if request.param == "local":
+        yield keeper
+        return
+    with hosted(keeper) as client:
+        yield client
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from tests.contract.reading import (
     run_of,
     told,
 )
-from trodo_cli.client.local import LocalClient
+from trodo_cli.client.base import Client
 from trodo_cli.errors import NotFound, TrodoError
 from trodo_cli.model.event import Event, RunEnd, RunStart, SpanEnd, SpanStart, SpanUpdate, TraceDone
 from trodo_cli.model.run import Totals
@@ -242,7 +242,7 @@ def test_ends_of_one_instant_have_one_winner_in_either_order(store: Store) -> No
 # -- early spans -------------------------------------------------------------------------------------
 
 
-def test_spans_of_an_unannounced_run_are_invisible(store: Store, client: LocalClient) -> None:
+def test_spans_of_an_unannounced_run_are_invisible(store: Store, client: Client) -> None:
     append(store, span_start("early", "a"), span_end("early", "b"))
     assert listed(store) == []
     assert store.run(OWNER, "early", NOW) is None
@@ -254,7 +254,7 @@ def test_spans_of_an_unannounced_run_are_invisible(store: Store, client: LocalCl
         next(client.traces.stream("early"))
 
 
-def test_spans_of_an_unannounced_run_cannot_be_read_one_by_one(store: Store, client: LocalClient) -> None:
+def test_spans_of_an_unannounced_run_cannot_be_read_one_by_one(store: Store, client: Client) -> None:
     append(store, span_start("early", "a"))
     with pytest.raises(NotFound):
         client.traces.span("early", "a")
@@ -264,7 +264,7 @@ def test_spans_of_an_unannounced_run_cannot_be_read_one_by_one(store: Store, cli
 
 
 def test_an_unannounced_run_cannot_be_told_from_a_missing_one_by_deleting_it(
-    store: Store, client: LocalClient
+    store: Store, client: Client
 ) -> None:
     append(store, span_start("early", "a"))
     with pytest.raises(NotFound):
@@ -310,7 +310,7 @@ def test_light_reads_carry_no_payload(store: Store) -> None:
     assert all(light(span.payload) for span in spans)
 
 
-def test_light_events_of_the_run_itself_carry_no_payload(store: Store, client: LocalClient) -> None:
+def test_light_events_of_the_run_itself_carry_no_payload(store: Store, client: Client) -> None:
     append(
         store, run_start("r", payload=payload(input="heavy")), run_end("r", payload=payload(output="heavy"))
     )

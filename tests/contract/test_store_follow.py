@@ -17,6 +17,7 @@ from tests.contract.events import (
     span_start,
 )
 from tests.contract.reading import OWNER, append, events_of, run_of
+from trodo_cli.client.base import Client
 from trodo_cli.client.local import LocalClient
 from trodo_cli.errors import NotFound
 from trodo_cli.model.event import Event, TraceDone
@@ -30,7 +31,7 @@ PATIENCE_SECONDS = 30
 class Follower:
     """Follows a run in a thread of its own."""
 
-    def __init__(self, client: LocalClient, run_id: str, after: int = 0) -> None:
+    def __init__(self, client: Client, run_id: str, after: int = 0) -> None:
         self.events: list[Event] = []
         self._heard = threading.Condition()
         self._stream = client.traces.stream(run_id, after=after)
@@ -54,7 +55,7 @@ class Follower:
                 self._heard.notify_all()
 
 
-def test_a_finished_run_is_replayed_and_the_stream_ends(client: LocalClient, store: Store) -> None:
+def test_a_finished_run_is_replayed_and_the_stream_ends(client: Client, store: Store) -> None:
     append(store, run_start("r"), span_start("r", "a"), span_end("r", "a"), run_end("r"))
     events = list(client.traces.stream("r"))
     assert events[:-1] == events_of(store, "r")
@@ -63,7 +64,7 @@ def test_a_finished_run_is_replayed_and_the_stream_ends(client: LocalClient, sto
 
 @pytest.mark.parametrize("after", range(6))
 def test_a_stream_resumes_after_any_number_without_gap_or_repeat(
-    client: LocalClient, store: Store, after: int
+    client: Client, store: Store, after: int
 ) -> None:
     append(store, run_start("r"), span_start("r", "a"), span_end("r", "a"), run_end("r"))
     events = list(client.traces.stream("r", after=after))
@@ -71,19 +72,17 @@ def test_a_stream_resumes_after_any_number_without_gap_or_repeat(
     assert isinstance(events[-1], TraceDone)
 
 
-def test_a_run_longer_than_a_page_is_told_whole(client: LocalClient, store: Store) -> None:
+def test_a_run_longer_than_a_page_is_told_whole(client: Client, store: Store) -> None:
     append(store, run_start("r"), *[span_end("r", str(number)) for number in range(2_500)], run_end("r"))
     assert [event.seq for event in client.traces.stream("r")] == [*range(1, 2_503), 0]
 
 
-def test_a_missing_run_cannot_be_followed(client: LocalClient) -> None:
+def test_a_missing_run_cannot_be_followed(client: Client) -> None:
     with pytest.raises(NotFound):
         next(client.traces.stream("missing"))
 
 
-def test_a_lost_run_is_told_and_the_stream_ends_saying_so(
-    client: LocalClient, store: Store, clock: Clock
-) -> None:
+def test_a_lost_run_is_told_and_the_stream_ends_saying_so(client: Client, store: Store, clock: Clock) -> None:
     append(store, run_start("r"), span_start("r", "a"))
     clock.advance(60 * SECOND)
     *events, done = client.traces.stream("r")
@@ -92,7 +91,7 @@ def test_a_lost_run_is_told_and_the_stream_ends_saying_so(
     assert done.run.status == "lost"
 
 
-def test_a_follower_hears_what_happens_while_it_follows(client: LocalClient) -> None:
+def test_a_follower_hears_what_happens_while_it_follows(client: Client) -> None:
     client.publish([run_start("r")])
     follower = Follower(client, "r")
     follower.wait_for(1)
@@ -111,7 +110,7 @@ def test_a_follower_hears_what_happens_while_it_follows(client: LocalClient) -> 
     ]
 
 
-def test_two_followers_hear_the_same(client: LocalClient) -> None:
+def test_two_followers_hear_the_same(client: Client) -> None:
     client.publish([run_start("r"), cancel_request("r", NOW)])
     early = Follower(client, "r")
     early.wait_for(2)
@@ -135,7 +134,7 @@ def test_a_follower_hears_what_another_process_stores(tmp_path: Path, clock: Clo
     theirs.close()
 
 
-def test_a_run_that_is_deleted_ends_its_streams_in_words(client: LocalClient, store: Store) -> None:
+def test_a_run_that_is_deleted_ends_its_streams_in_words(client: Client, store: Store) -> None:
     append(store, run_start("r"))
     stream = client.traces.stream("r")
     next(stream)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.contract.events import NOW, SECOND, run_end, run_start, span_end
 from tests.contract.reading import EVERY_RUN, OWNER, append, listed, pages, run_of
-from trodo_cli.client.local import LocalClient
+from trodo_cli.client.base import Client
 from trodo_cli.errors import Ambiguous, InvalidInput, NotFound
 from trodo_cli.model.run import LOST_AFTER_NS
 from trodo_cli.query.plan import Cursor, RunFilter
@@ -62,7 +62,7 @@ def test_a_run_that_is_deleted_meanwhile_shifts_no_page(store: Store) -> None:
     assert first + [run.id for rows in reading for run in rows] == ["d", "c", "b", "a"]
 
 
-def test_a_cursor_keeps_the_filter_of_its_list(client: LocalClient, store: Store) -> None:
+def test_a_cursor_keeps_the_filter_of_its_list(client: Client, store: Store) -> None:
     append(store, *[run_start(f"r{n}", agent="ab"[n % 2], started_ns=NOW + n) for n in range(6)])
     page = client.runs.list(agent_id="a", limit=2)
     rest = client.runs.list(agent_id="a", limit=2, cursor=page.cursor)
@@ -71,18 +71,18 @@ def test_a_cursor_keeps_the_filter_of_its_list(client: LocalClient, store: Store
 
 
 @pytest.mark.parametrize("text", ["nonsense", "é", "W10", "WzEsMl0", "!", "x" * 1_000, "bnVsbA=="])
-def test_a_text_that_is_no_cursor_is_refused(client: LocalClient, text: str) -> None:
+def test_a_text_that_is_no_cursor_is_refused(client: Client, text: str) -> None:
     with pytest.raises(InvalidInput):
         client.runs.list(cursor=text)
 
 
-def test_a_cursor_with_an_impossible_time_is_refused(client: LocalClient) -> None:
+def test_a_cursor_with_an_impossible_time_is_refused(client: Client) -> None:
     with pytest.raises(InvalidInput):
         client.runs.list(cursor=Cursor(2**70, "a").text())
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1_001])
-def test_a_limit_out_of_range_is_refused(client: LocalClient, limit: int) -> None:
+def test_a_limit_out_of_range_is_refused(client: Client, limit: int) -> None:
     with pytest.raises(InvalidInput):
         client.runs.list(limit=limit)
 
@@ -191,17 +191,40 @@ def test_every_status_can_be_asked_for(store: Store) -> None:
         assert run_of(store, status).status == status
 
 
+def test_open_asks_for_every_run_that_has_not_ended(store: Store, client: Client) -> None:
+    append(store, run_start("lost", agent="a"), now_ns=NOW - LOST_AFTER_NS - 1)
+    append(store, run_start("running", started_ns=NOW + 2), run_start("child", parent_id="running"))
+    append(store, run_start("pending", agent="a", status="pending", started_ns=NOW + 1))
+    for status in ("completed", "failed", "cancelled"):
+        append(store, run_start(status, agent="a"), run_end(status, status=status))
+    assert [run.id for run in client.runs.list(status="open").rows] == ["running", "pending", "lost"]
+    assert [run.id for run in client.runs.list(status="open", agent_id="a").rows] == ["pending", "lost"]
+    assert listed(store, RunFilter(status="open", roots_only=False, started_before_ns=NOW)) == [
+        "lost",
+        "child",
+    ]
+    assert listed(store, RunFilter(status="open"), owner="nobody") == []
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7])
+def test_pages_of_open_runs_mix_the_statuses_by_their_starts(store: Store, limit: int) -> None:
+    for number in range(8):
+        status = ("running", "pending", "running")[number % 3]
+        append(store, run_start(f"r{number}", status=status, started_ns=NOW + number))
+    append(store, run_end("r2"), run_end("r5", status="failed"))
+    found = [run.id for rows in pages(store, RunFilter(status="open"), limit) for run in rows]
+    assert found == ["r7", "r6", "r4", "r3", "r1", "r0"]
+
+
 @pytest.mark.parametrize(
     ("word", "status"), [("ok", "completed"), ("error", "failed"), ("canceled", "cancelled")]
 )
-def test_the_words_people_type_are_understood(
-    client: LocalClient, store: Store, word: str, status: str
-) -> None:
+def test_the_words_people_type_are_understood(client: Client, store: Store, word: str, status: str) -> None:
     append(store, run_start("r"), run_end("r", status=status), run_start("open"))
     assert [run.id for run in client.runs.list(status=word).rows] == ["r"]
 
 
-def test_an_unknown_status_is_refused(client: LocalClient) -> None:
+def test_an_unknown_status_is_refused(client: Client) -> None:
     with pytest.raises(InvalidInput):
         client.runs.list(status="happy")
 
@@ -220,7 +243,7 @@ def test_a_run_that_learns_its_parent_moves_below_it(store: Store) -> None:
     assert listed(store, RunFilter(parent_id="top")) == ["child"]
 
 
-def test_a_trace_knows_the_runs_below_its_own(client: LocalClient, store: Store) -> None:
+def test_a_trace_knows_the_runs_below_its_own(client: Client, store: Store) -> None:
     append(store, run_start("top"))
     append(store, run_start("second", parent_id="top", started_ns=NOW + 2))
     append(store, run_start("first", parent_id="top", started_ns=NOW + 1))
@@ -267,31 +290,31 @@ def test_finding_takes_notice_of_case(store: Store) -> None:
     assert store.find_runs(OWNER, "ab", 10) == ["abd"]
 
 
-def test_a_uuid_is_found_by_a_prefix_in_either_spelling(client: LocalClient, store: Store) -> None:
+def test_a_uuid_is_found_by_a_prefix_in_either_spelling(client: Client, store: Store) -> None:
     add_runs(store, "0193abcd12347000800000000000abcd")
     assert client.runs.find("0193abcd1234") == "0193abcd12347000800000000000abcd"
     assert client.runs.find("0193ABCD-1234") == "0193abcd12347000800000000000abcd"
 
 
-def test_a_uuid_is_got_in_either_spelling(client: LocalClient, store: Store) -> None:
+def test_a_uuid_is_got_in_either_spelling(client: Client, store: Store) -> None:
     add_runs(store, "0193abcd12347000800000000000abcd")
     assert client.runs.get("0193ABCD-1234-7000-8000-00000000abcd").id == "0193abcd12347000800000000000abcd"
 
 
-def test_a_reference_names_the_latest_run_or_the_nth(client: LocalClient, store: Store) -> None:
+def test_a_reference_names_the_latest_run_or_the_nth(client: Client, store: Store) -> None:
     append(store, run_start("one", agent="a", started_ns=NOW + 1), run_start("two", started_ns=NOW + 2))
     references = ["latest", "latest:a", "@1", "@2", "tw", "ne"]
     assert [client.runs.find(text) for text in references] == ["two", "one", "two", "one", "two", "one"]
 
 
 @pytest.mark.parametrize("reference", ["@3", "latest:nobody", "three", "@0"])
-def test_a_reference_to_nothing_is_not_found(client: LocalClient, store: Store, reference: str) -> None:
+def test_a_reference_to_nothing_is_not_found(client: Client, store: Store, reference: str) -> None:
     add_runs(store, "one", "two")
     with pytest.raises(NotFound):
         client.runs.find(reference)
 
 
-def test_a_reference_that_fits_several_runs_names_some_of_them(client: LocalClient, store: Store) -> None:
+def test_a_reference_that_fits_several_runs_names_some_of_them(client: Client, store: Store) -> None:
     add_runs(store, "one-a", "one-b")
     with pytest.raises(Ambiguous, match=r"one-a.*one-b|one-b.*one-a"):
         client.runs.find("one")

@@ -7,6 +7,7 @@ import pytest
 from tests.contract.conftest import Clock
 from tests.contract.events import NOW, cancel_request, payload, run_end, run_start, span_end, span_start
 from tests.contract.reading import EVERY_RUN, OWNER, append, dump, events_of, listed, numbers, run_of
+from trodo_cli.client.base import Client
 from trodo_cli.client.local import LocalClient
 from trodo_cli.errors import TrodoError
 from trodo_cli.model.event import Event
@@ -61,7 +62,7 @@ def spy(secret: Store, clock: Clock) -> LocalClient:
     return LocalClient(secret, SPY)
 
 
-def answer(call: Callable[[LocalClient, str], object], client: LocalClient, run_id: str) -> str:
+def answer(call: Callable[[LocalClient, str], object], client: Client, run_id: str) -> str:
     """What a call gives or raises, as text without the id that was asked for."""
     try:
         return repr(call(client, run_id))

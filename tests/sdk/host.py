@@ -17,7 +17,7 @@ from trodo_cli.client.base import Client
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
 from trodo_cli.query.plan import RunFilter
-from trodo_cli.sdk.ship import Drained, drain
+from trodo_cli.sdk.leftovers import Drained, drain
 
 DEADLINE_SECONDS = 60.0
 """When a test gives up waiting; far above what anything here takes."""

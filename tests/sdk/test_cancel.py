@@ -630,7 +630,7 @@ def test_a_cancel_reaches_a_run_whose_target_was_away_for_a_while(stoppable: Hos
         from trodo_cli.sdk import recorder, ship
         ship.RETRY_SECONDS = (0.01, 0.05)
         away = [True]
-        def opened(target):
+        def opened(target, given):
             if away:
                 raise Unavailable("away")
             return connect(target)

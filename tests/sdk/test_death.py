@@ -174,7 +174,7 @@ def test_a_run_that_was_never_shipped_before_its_program_died_is_lost(
         import os, signal
         from trodo import *
         from trodo_cli.sdk import recorder
-        recorder._open_sink = lambda target: 1 / 0
+        recorder._open_sink = lambda target, given: 1 / 0
         with wrap_agent("unheard"):
             os.kill(os.getpid(), signal.SIGKILL)
         """

@@ -88,7 +88,7 @@ def test_the_end_of_a_program_does_not_wait_for_a_target_that_never_answers(host
         import threading
         from trodo import *
         from trodo_cli.sdk import recorder
-        recorder._open_sink = lambda target: threading.Event().wait()
+        recorder._open_sink = lambda target, given: threading.Event().wait()
         """,
     )
     lines = host.run("import blackhole" + WORK)

@@ -14,16 +14,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.sdk.host import Host, finished, names, next_line, tell
+from trodo_cli.client.intake import Intake
 from trodo_cli.errors import Unavailable
 from trodo_cli.model import ids
 from trodo_cli.model.event import Event, SpanEnd
 from trodo_cli.model.run import Cancel
 from trodo_cli.model.span import Span
-from trodo_cli.sdk import ship, spool
+from trodo_cli.sdk import delivery, ship, spool
 from trodo_cli.sdk.context import ActiveRuns
-from trodo_cli.sdk.ship import Drained, Shipper, drain, ship_segment
+from trodo_cli.sdk.delivery import ship_segment
+from trodo_cli.sdk.leftovers import Drained, drain
+from trodo_cli.sdk.ship import Shipper
 from trodo_cli.sdk.spool import MAX_AGE_NS, SegmentReader, Spool, orphans, read_cursor, taken, write_cursor
+from trodo_cli.stores.base import Appended
 from trodo_cli.wire.native import write_event
+from trodo_cli.wire.receipt import Receipt
 
 TARGET = "/nowhere/trodo.db"
 
@@ -46,12 +51,15 @@ class Shelf:
             raise Unavailable("the target is away")
         return self
 
-    def publish(self, events: Sequence[Event], *, alive: bool = True) -> object:
+    def publish(self, events: Sequence[Event], *, alive: bool = True) -> Appended:
         if self.away:
             raise Unavailable("the target is away")
         self.events += events
         self.batches.append(len(events))
-        return None
+        return Appended(len(events), 0)
+
+    def publish_lines(self, lines: Sequence[bytes], *, alive: bool = True) -> Receipt:
+        return Intake(enumerate(lines, start=1)).into(self, alive=alive)
 
     def heartbeat(self, run_ids: Sequence[str]) -> dict[str, Cancel]:
         return {}
@@ -200,14 +208,14 @@ def test_a_damaged_stretch_is_counted_at_the_target_and_once(folder: Path, shelf
 def test_a_damaged_stretch_is_counted_although_the_target_goes_away_behind_it(
     folder: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ship, "BATCH_EVENTS", 2)
+    monkeypatch.setattr(delivery, "BATCH_EVENTS", 2)
     segment = written(folder, *(event(f"s{number}") for number in range(6)))
     data = bytearray(segment.read_bytes())
     data[data.index(b'"s1"') + 1] ^= 1
     segment.write_bytes(data)
     publish = shelf.publish
 
-    def goes_away(events: Sequence[Event], *, alive: bool = True) -> object:
+    def goes_away(events: Sequence[Event], *, alive: bool = True) -> Appended:
         if shelf.batches:
             raise Unavailable("the target went away")
         return publish(events, alive=alive)
@@ -276,7 +284,7 @@ def test_an_event_that_the_target_cannot_hold_does_not_hold_up_the_others(
 ) -> None:
     publish = shelf.publish
 
-    def picky(events: Sequence[Event], *, alive: bool = True) -> object:
+    def picky(events: Sequence[Event], *, alive: bool = True) -> Appended:
         if any(isinstance(e, SpanEnd) and e.span.name == "s2" for e in events):
             raise OverflowError("too large")
         return publish(events, alive=alive)
@@ -305,11 +313,11 @@ def test_the_cursor_moves_only_when_the_target_has_acknowledged(folder: Path, sh
 def test_shipping_goes_on_at_the_cursor_batch_by_batch(
     folder: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ship, "BATCH_EVENTS", 3)
+    monkeypatch.setattr(delivery, "BATCH_EVENTS", 3)
     segment = written(folder, *(event(f"s{number}") for number in range(8)))
     publish = shelf.publish
 
-    def two_batches(events: Sequence[Event], *, alive: bool = True) -> object:
+    def two_batches(events: Sequence[Event], *, alive: bool = True) -> Appended:
         if len(shelf.batches) == 2:
             raise Unavailable("enough")
         return publish(events, alive=alive)
@@ -416,7 +424,7 @@ def test_what_is_being_shipped_while_the_cap_takes_it_is_stored_or_counted_but_n
     first = writer.segments()[0]
     publish = shelf.publish
 
-    def slow(events: Sequence[Event], *, alive: bool = True) -> object:
+    def slow(events: Sequence[Event], *, alive: bool = True) -> Appended:
         for _ in range(40):
             tell_more()
         return publish(events, alive=alive)
@@ -500,7 +508,7 @@ def test_a_living_process_keeps_its_segment_and_a_dead_ones_is_taken(host: Host)
         """
         from trodo import *
         from trodo_cli.sdk import recorder
-        recorder._open_sink = lambda target: 1 / 0
+        recorder._open_sink = lambda target, given: 1 / 0
         with wrap_agent("alive") as run:
             print(run.run_id, flush=True)
             input()
@@ -607,7 +615,7 @@ def test_two_draining_processes_ship_every_event_once(host: Host) -> None:
     drainer = """
         import trodo_cli
         from trodo_cli import config
-        from trodo_cli.sdk.ship import drain
+        from trodo_cli.sdk.leftovers import drain
         done = drain(config.spool_folder(), trodo_cli.connect)
         assert done.troubles == [], done.troubles
         """
@@ -650,7 +658,7 @@ def test_every_event_is_stored_or_counted_in_an_overload(host: Host, away: bool)
         spool.MAX_SEGMENT_BYTES, spool.MAX_SPOOL_BYTES = 20_000, 100_000
         ship.RETRY_SECONDS = (0.01, 0.01)
         away = [{away}]
-        def opened(target):
+        def opened(target, given):
             if away[0]:
                 raise Unavailable("away")
             return connect(target)

@@ -7,20 +7,37 @@ from typing import TYPE_CHECKING
 
 from trodo_cli import config
 from trodo_cli.cli.diagnostics import ask, note
+from trodo_cli.cli.options import at_the_end, given
 from trodo_cli.errors import InvalidInput
 
 if TYPE_CHECKING:
     from trodo_cli.client.base import Client
+    from trodo_cli.config import FoundKey
     from trodo_cli.render.theme import Glyphs
 
 PICK_RUNS = 10
 
 
 class Context:
-    """One command's surroundings; what it does not use is never opened or imported."""
+    """One command's surroundings; what it does not use is never opened or imported.
+
+    Where to look is what the command says, else what stands before it; see `options`.
+    """
 
     def __init__(self, target_flag: str | None) -> None:
-        self.target = config.target(target_flag)
+        self.target = config.target(target_flag or given("target"), given("profile"))
+        self._key_flag = given("api_key")
+
+    @cached_property
+    def key(self) -> "FoundKey | None":
+        """The key to the target, and what said so."""
+        return config.find_key(self.target, self._key_flag) if self.target.is_hosted else None
+
+    def api_key(self) -> str | None:
+        """The key to send now: a server on this machine has a new one each time it starts. A flag is read once."""
+        if self._key_flag is not None:
+            return self.key.value if self.key else None
+        return config.api_key(self.target)
 
     @cached_property
     def client(self) -> "Client":
@@ -28,7 +45,10 @@ class Context:
         from trodo_cli.client import connect
 
         self._ship_leftovers()
-        return connect(self.target.place, create=self.target.is_default)
+        self._tell_of_withheld_key()
+        client = connect(self.target.place, create=self.target.is_default, key_of=self.api_key)
+        at_the_end(client.close)
+        return client
 
     @property
     def is_terminal(self) -> bool:
@@ -77,15 +97,24 @@ class Context:
         answer = answer or "1"
         return f"@{answer}" if answer.isdigit() else answer
 
+    def _tell_of_withheld_key(self) -> None:
+        target = self.target
+        if target.is_hosted and config.is_withheld(target) and self.key is None:
+            note(f"trodo: TRODO_API_KEY is not sent: only {target.source} names {target.shown}")
+            note(f"       if you trust that server, add --target {target.shown}")
+
     def _ship_leftovers(self) -> None:
-        """Ship what programs left that died before they could; tell only about trouble."""
+        """Ship what programs left for this target that died before they could; tell only about trouble."""
         folder = config.spool_folder()
         if not os.path.isdir(folder) or not any(name.endswith(".seg") for name in os.listdir(folder)):
             return
         from trodo_cli.client import connect
-        from trodo_cli.sdk.ship import drain
+        from trodo_cli.sdk.leftovers import drain
 
-        troubles = drain(folder, connect).troubles
+        def opened(place: str) -> "Client":
+            return connect(place, key_of=self.api_key)
+
+        troubles = drain(folder, opened, only=self.target.place).troubles
         if troubles:
             note(f"trodo: events of {len(troubles)} programs could not be shipped: {troubles[0]}")
             note("       they stay in the spool; `trodo spool status` shows them")

@@ -1,13 +1,17 @@
 """`trodo doctor`: what is used, why, and whether it works."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import typer
 
 from trodo_cli.cli.context import Context
 from trodo_cli.cli.diagnostics import ExitCode
 from trodo_cli.cli.options import Json, Target
-from trodo_cli.errors import TrodoError
+from trodo_cli.errors import TrodoError, Unauthorized
+
+if TYPE_CHECKING:
+    from trodo_cli.client.base import Client
 
 Finding = tuple[str, str, str]
 """A name, `ok`, `info` or `problem`, and what was found."""
@@ -39,26 +43,53 @@ def _findings(context: Context) -> Iterator[Finding]:
 
     yield "trodo", "ok", f"{__version__} on Python {platform.python_version()}"
     yield "target", "info", f"{context.target.shown} ({context.target.source})"
-    yield from _store(context)
+    try:
+        yield from _key(context)
+    except TrodoError as error:
+        yield "key", "problem", _in_words(error)
+    else:
+        yield from _answer(context)
     yield from _spool()
 
 
-def _store(context: Context) -> Iterator[Finding]:
-    import apsw
+def _key(context: Context) -> Iterator[Finding]:
+    """Which key a server is sent, by what said so; the key itself is never shown."""
+    from trodo_cli import config
 
-    try:
-        newest = context.client.runs.list(limit=1).rows
-        drops = context.client.drops()
-    except TrodoError as error:
-        yield "store", "problem", f"{error.message}; {error.hint}"
+    if not context.target.is_hosted:
         return
-    yield "store", "ok", f"SQLite {apsw.sqlite_lib_version()}"
+    if context.key:
+        yield "key", "ok", context.key.source
+    elif config.is_withheld(context.target):
+        yield "key", "problem", f"TRODO_API_KEY is not sent: only {context.target.source} names this server"
+    else:
+        yield "key", "info", "none; `trodo config set api-key` stores one"
+
+
+def _answer(context: Context) -> Iterator[Finding]:
+    """Whether the target answers, and what it holds."""
+    try:
+        yield from _contents(context.client)
+    except Unauthorized as error:
+        yield "key", "problem", _in_words(error)
+    except TrodoError as error:
+        yield "server" if context.target.is_hosted else "store", "problem", _in_words(error)
+
+
+def _contents(client: "Client") -> Iterator[Finding]:
+    for name, found in client.health().items():
+        yield name, "ok", found
+    newest = client.runs.list(limit=1).rows
     if newest:
         yield "newest run", "info", f"{newest[0].id} {newest[0].agent} {newest[0].status}"
     else:
         yield "newest run", "info", "none yet; `trodo demo` makes a few"
-    for reason, count in drops.items():
+    for reason, count in client.drops().items():
         yield "dropped", "problem", f"{count} events: {reason}"
+
+
+def _in_words(error: TrodoError) -> str:
+    return f"{error.message}; {error.hint}" if error.hint else error.message
 
 
 def _spool() -> Iterator[Finding]:

@@ -5,14 +5,15 @@ from typing import Annotated, Optional
 import typer
 from typer._click.exceptions import NoArgsIsHelpError, UsageError  # Typer has no public name for them
 
-from trodo_cli.cli import demo, doctor, runs, spool, tail, trace
+from trodo_cli.cli import config, demo, doctor, keys, runs, serve, spool, tail, trace
 from trodo_cli.cli.diagnostics import MEANINGS, ExitCode, note, report, usage
-from trodo_cli.cli.options import settled_json
+from trodo_cli.cli.options import ApiKey, Profile, Program, Target, settled_json
 from trodo_cli.cli.output import OutputFailed, ReaderGone, silence, steady_streams
 from trodo_cli.errors import TrodoError
 
 app = typer.Typer(
     name="trodo",
+    cls=Program,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -21,7 +22,10 @@ app = typer.Typer(
 app.add_typer(runs.app, name="runs")
 app.add_typer(trace.app, name="trace")
 app.add_typer(spool.app, name="spool")
+app.add_typer(keys.app, name="keys")
+app.add_typer(config.app, name="config")
 app.command("tail")(tail.tail)
+app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 
@@ -29,6 +33,9 @@ app.command("doctor")(doctor.doctor)
 @app.callback()
 def root(
     version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+    target: Target = None,  # noqa: ARG001 - kept for the command, see options
+    api_key: ApiKey = None,  # noqa: ARG001
+    profile: Profile = None,  # noqa: ARG001
 ) -> None:
     if version:
         from trodo_cli import __version__

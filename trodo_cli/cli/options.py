@@ -1,16 +1,90 @@
-"""Options that several commands share."""
+"""Options that several commands share.
+
+Where to look is said before the command or after it: `trodo --profile work runs list`, `trodo runs list --target X
+--api-key @FILE`. A command declares only `--target`; `Program` gives it the root's `--api-key` and `--profile` too.
+Whichever place they stand in, their callback keeps them with the command line that is being run, where `given` finds
+them, and `Context` asks it. What stands nearer to the end wins.
+"""
 
 import re
-from typing import Annotated, Optional
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Optional
 
 import typer
+from typer._click.core import Command  # Typer has no public name for this one and the next
+from typer._click.globals import get_current_context
+from typer.core import TyperGroup
 
 from trodo_cli.errors import InvalidInput
 from trodo_cli.wire.values import storable_text
 
+
+def _kept(context: typer.Context, option: typer.CallbackParam, value: str | None) -> str | None:
+    """Keep what an option says, also for the commands below it."""
+    if value is not None:
+        context.meta[f"trodo.{option.name}"] = value
+    return value
+
+
+def given(name: str) -> str | None:
+    """What the command line that is being run says of `target`, `api_key` or `profile`."""
+    context = get_current_context(silent=True)
+    return context.meta.get(f"trodo.{name}") if context else None
+
+
+def at_the_end(work: Callable[[], None]) -> None:
+    """Do something when the command line that is being run has ended, however it ends."""
+    if context := get_current_context(silent=True):
+        context.call_on_close(work)
+
+
+class Program(TyperGroup):
+    """The root of the command line: every command with a `--target` takes its `--api-key` and `--profile` as well."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        shared = [option for option in self.params if option.name in ("api_key", "profile")]
+        for command in _commands_below(self):
+            if any(option.name == "target" for option in command.params):
+                command.params += shared
+
+
+def _commands_below(group: TyperGroup) -> Iterator[Command]:
+    for command in group.commands.values():
+        if isinstance(command, TyperGroup):
+            yield from _commands_below(command)
+        else:
+            yield command
+
+
 Target = Annotated[
     Optional[str],  # noqa: UP045 - Typer reads the annotation
-    typer.Option("--target", metavar="WHERE", help="Where runs are kept: a SQLite file. Else TRODO_TARGET."),
+    typer.Option(
+        "--target",
+        metavar="WHERE",
+        callback=_kept,
+        help="Where runs are kept: a SQLite file, or a server's URL. Else TRODO_TARGET.",
+    ),
+]
+ApiKey = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--api-key",
+        metavar="KEY",
+        callback=_kept,
+        expose_value=False,
+        help="The key to a server; @FILE reads it from a file, - from stdin. Else TRODO_API_KEY.",
+    ),
+]
+Profile = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        callback=_kept,
+        expose_value=False,
+        help="A target that `trodo config` knows by name. Else TRODO_PROFILE.",
+    ),
 ]
 RunReference = Annotated[
     Optional[str],  # noqa: UP045

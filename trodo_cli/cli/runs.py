@@ -22,7 +22,10 @@ Text = Optional[str]  # noqa: UP045 - Typer reads the annotation
 def list_runs(
     agent: Annotated[Text, typer.Option(help="Runs of this agent.")] = None,
     status: Annotated[
-        Text, typer.Option(help="completed (ok), failed (error), running, cancelled, lost.")
+        Text,
+        typer.Option(
+            help="completed (ok), failed (error), running, pending, cancelled, lost, open (not ended)."
+        ),
     ] = None,
     since: Annotated[Text, typer.Option(metavar="TIME", help="Begun since: 30m, 2h, 1d or a date.")] = None,
     until: Annotated[Text, typer.Option(metavar="TIME", help="Begun until: 30m, 2h, 1d or a date.")] = None,
@@ -187,6 +190,10 @@ def _ended(status: str) -> str:
 
 def _ended_run(context: Context, run_id: str) -> "Run":
     """Wait until the run has ended or is lost."""
-    for _ in context.client.traces.stream(run_id, payload=False):
-        pass
-    return context.client.runs.get(run_id)
+    client = context.client
+    while True:
+        mark = client.change_mark()
+        run = client.runs.get(run_id)
+        if run.is_terminal or run.status == "lost":
+            return run
+        client.wait(mark)

@@ -36,10 +36,10 @@ def status(json: Json = None) -> None:
 def drain_spool() -> None:
     """Ship what programs left that ended before they could."""
     from trodo_cli import config
-    from trodo_cli.client import connect
-    from trodo_cli.sdk.ship import drain
+    from trodo_cli.client import open_recording
+    from trodo_cli.sdk.leftovers import drain
 
-    done = drain(config.spool_folder(), connect)
+    done = drain(config.spool_folder(), open_recording)
     note(f"shipped {done.events} events")
     for trouble in done.troubles:
         note(f"trodo: {trouble}")

@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -12,6 +12,9 @@ from trodo_cli.cli.diagnostics import ExitCode, note
 from trodo_cli.cli.options import Json, RunReference, Target, whole_number
 from trodo_cli.errors import NotFound
 from trodo_cli.model.event import Event, RunStart, TraceDone
+
+if TYPE_CHECKING:
+    from trodo_cli.client.base import StreamState
 
 _RESULTS = {
     "completed": ExitCode.OK,
@@ -49,7 +52,10 @@ def tail(
     run_id = _awaited(context, run)
     following = _Following(run_id, after)
     try:
-        for event in context.client.traces.stream(run_id, after=after, payload=payload):
+        stream = context.client.traces.stream(
+            run_id, after=after, payload=payload, on_state=following.connection
+        )
+        for event in stream:
             with _uninterrupted():
                 if json:
                     output.write_json(event_record(event, fields))
@@ -69,7 +75,15 @@ class _Following:
         self.run_id = run_id
         self.last_seq = after
         self.status = ""
-        self._announced = False
+        self._announced = self._away = False
+
+    def connection(self, state: "StreamState") -> None:
+        """Tell when the server goes away, and when it is back."""
+        if state in ("reconnecting", "stale"):
+            note("the server is away; trying again until it is back, ctrl-c stops")
+        elif state == "live" and self._away:
+            note("live again")
+        self._away = state in ("reconnecting", "stale")
 
     def interrupted(self) -> None:
         """Tell how to go on from here."""

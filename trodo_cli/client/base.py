@@ -1,19 +1,28 @@
 """The shape of a client, local or hosted."""
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, Protocol
 
+from trodo_cli.errors import NotFound
 from trodo_cli.model.event import Event
+from trodo_cli.model.key import Key
 from trodo_cli.model.run import Cancel, Run
 from trodo_cli.model.span import Span
 from trodo_cli.model.trace import Trace
 from trodo_cli.query.plan import RunFilter
 from trodo_cli.stores.base import Appended, Page
+from trodo_cli.wire.receipt import Receipt
 
-__all__ = ["Appended", "Client", "Page", "RunFilter", "Runs", "Traces"]
+__all__ = ["Appended", "Client", "Keys", "OnState", "Page", "RunFilter", "Runs", "StreamState", "Traces"]
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 1_000
+
+StreamState = Literal["live", "reconnecting", "stale", "ended"]
+"""How a stream stands: events arrive; the server is away; it is silent for too long; nothing more will come."""
+
+OnState = Callable[[StreamState], None]
+"""Called when a stream's state changes, in the thread that reads the stream."""
 
 
 class Runs(Protocol):
@@ -61,8 +70,32 @@ class Traces(Protocol):
     def span(self, run_id: str, span_id: str) -> Span:
         """One span with its payload. Raises `NotFound`."""
 
-    def stream(self, run_id: str, *, after: int = 0, payload: bool = True) -> Iterator[Event]:
-        """The run's events above the number `after`: what happened, then what happens, until it ends."""
+    def stream(
+        self, run_id: str, *, after: int = 0, payload: bool = True, on_state: OnState | None = None
+    ) -> Iterator[Event]:
+        """The run's events above the number `after`: what happened, then what happens, until it ends.
+
+        Every event comes once and in order, also when the connection breaks. Raises `NotFound`.
+        """
+
+    def delete(self, run_id: str) -> None:
+        """Remove the spans of a run for good; the run itself stays. Raises `NotFound`, also the second time."""
+
+
+class Keys(Protocol):
+    """`client.keys`: the API keys of a store, those of every owner; for who runs the store."""
+
+    def create(self, owner: str, scopes: Sequence[str], label: str = "") -> tuple[Key, str]:
+        """A new key and its secret, which nobody can ever read again.
+
+        Raises `InvalidInput` for a name that no owner may have and for unknown scopes.
+        """
+
+    def list(self, owner: str | None = None) -> Sequence[Key]:
+        """The keys of an owner, or of all, newest first, the revoked ones too."""
+
+    def revoke(self, key_id: str) -> Key:
+        """End a key for good: it is refused at once. Raises `NotFound`."""
 
 
 class Client(Protocol):
@@ -74,10 +107,17 @@ class Client(Protocol):
 
     @property
     def traces(self) -> Traces:
-        """Reads span trees and follows runs."""
+        """Reads and deletes span trees and follows runs."""
+
+    @property
+    def keys(self) -> Keys:
+        """Makes, lists and revokes API keys."""
 
     def publish(self, events: Sequence[Event], *, alive: bool = True) -> Appended:
         """Store events of producers. `alive`: the producer is at work now."""
+
+    def publish_lines(self, lines: Sequence[bytes], *, alive: bool = True) -> Receipt:
+        """Store events as they were written down; lines that are none are refused, the others are stored."""
 
     def heartbeat(self, run_ids: Sequence[str]) -> dict[str, Cancel]:
         """Note that these runs are alive; answers what they are asked to stop."""
@@ -97,5 +137,23 @@ class Client(Protocol):
     def wait(self, mark: object, seconds: float = 1.0) -> None:
         """Return once something was committed after `mark` was taken, or after `seconds`."""
 
+    def health(self) -> dict[str, str]:
+        """What answers: the store, or the server and its version. Raises `Unavailable`."""
+
     def close(self) -> None:
         """Give back files and connections."""
+
+
+def no_run(reference: str) -> NotFound:
+    """There is no such run, or it is another owner's."""
+    return NotFound(f"no run {reference}", "`trodo runs list` shows the runs there are")
+
+
+def no_trace(run_id: str) -> NotFound:
+    """The spans of the run were deleted, or there is no such run."""
+    return NotFound(f"no trace {run_id}", f"`trodo runs show {run_id}` shows what is left of a deleted one")
+
+
+def no_span(run_id: str, span_id: str) -> NotFound:
+    """The run has no such span."""
+    return NotFound(f"no span {span_id} in run {run_id}", f"`trodo trace show {run_id}` shows its spans")

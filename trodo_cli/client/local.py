@@ -5,36 +5,47 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from trodo_cli.client.base import DEFAULT_LIMIT, MAX_LIMIT
+from trodo_cli.client.base import DEFAULT_LIMIT, MAX_LIMIT, OnState, no_run, no_span, no_trace
+from trodo_cli.client.intake import Intake
 from trodo_cli.errors import Ambiguous, InvalidInput, NotFound
-from trodo_cli.live import Hub
+from trodo_cli.live import PAGE_EVENTS, Hub
 from trodo_cli.model import ids
 from trodo_cli.model.event import Event
+from trodo_cli.model.key import SECRET_PREFIX, Key, digest, new_key_id, new_secret, owner_name, read_scopes
 from trodo_cli.model.payload import NO_PAYLOAD
-from trodo_cli.model.run import RUN_STATUSES, Cancel, Run, canonical_status
+from trodo_cli.model.run import Cancel, Run, canonical_status
 from trodo_cli.model.span import Span
 from trodo_cli.model.trace import Trace
-from trodo_cli.query.plan import Cursor, RunFilter, read_cursor
+from trodo_cli.query.plan import STATUS_WORDS, Cursor, RunFilter, read_cursor
 from trodo_cli.stores.base import Appended, Page, Store
+from trodo_cli.wire.receipt import Receipt
 
 _NTH = re.compile(r"@([1-9][0-9]{0,5})")
 _DASHED = re.compile(r"(?=.*[0-9a-fA-F])[0-9a-fA-F]*(-[0-9a-fA-F]*)+")
 """A part of a UUID as other tools write it."""
 
-_LIST_HINT = "`trodo runs list` shows the runs there are"
+_KEYS_HINT = "`trodo keys list` shows the ids of all keys"
 
 
 class LocalClient:
     """See `client.base.Client`."""
 
-    def __init__(self, store: Store, owner: str) -> None:
-        self.hub = Hub(store)
+    def __init__(self, store: Store, owner: str, hub: Hub | None = None) -> None:
+        self.hub = hub or Hub(store)
         self.owner = owner
         self.runs = LocalRuns(self.hub, owner)
         self.traces = LocalTraces(self.hub, owner)
+        self.keys = LocalKeys(store)
+
+    def of(self, owner: str) -> "LocalClient":
+        """The same store as another owner sees it."""
+        return LocalClient(self.hub.store, owner, self.hub)
 
     def publish(self, events: Sequence[Event], *, alive: bool = True) -> Appended:
         return self.hub.publish(self.owner, events, alive=alive)
+
+    def publish_lines(self, lines: Sequence[bytes], *, alive: bool = True) -> Receipt:
+        return Intake(enumerate(lines, start=1)).into(self, alive=alive)
 
     def heartbeat(self, run_ids: Sequence[str]) -> dict[str, Cancel]:
         return self.hub.heartbeat(self.owner, run_ids)
@@ -53,6 +64,9 @@ class LocalClient:
 
     def wait(self, mark: object, seconds: float = 1.0) -> None:
         self.hub.wait(mark, seconds)
+
+    def health(self) -> dict[str, str]:
+        return {"store": self.hub.store.describe()}
 
     def close(self) -> None:
         self.hub.store.close()
@@ -76,17 +90,15 @@ class LocalRuns:
     ) -> Page:
         if not 1 <= limit <= MAX_LIMIT:
             raise InvalidInput(f"limit is {limit}", f"a limit is from 1 to {MAX_LIMIT}")
-        asked = wanted or RunFilter()
-        asked = msgspec.structs.replace(
-            asked, agent=agent_id or asked.agent, status=_checked_status(status or asked.status)
-        )
+        asked = (wanted or RunFilter()).narrowed(agent_id, status)
+        asked = msgspec.structs.replace(asked, status=_checked_status(asked.status))
         after = read_cursor(cursor) if cursor else None
         return self._hub.store.list_runs(self._owner, asked, limit, after, ids.now_ns())
 
     def get(self, run_id: str) -> Run:
         run = self._hub.store.run(self._owner, ids.canonical_id(run_id), ids.now_ns())
         if run is None:
-            raise NotFound(f"no run {run_id}", _LIST_HINT)
+            raise no_run(run_id)
         return run
 
     def find(self, reference: str) -> str:
@@ -98,7 +110,7 @@ class LocalRuns:
         if not found and _DASHED.fullmatch(reference):
             found = self._hub.store.find_runs(self._owner, reference.replace("-", "").lower(), 4)
         if not found:
-            raise NotFound(f"no run {reference}", _LIST_HINT)
+            raise no_run(reference)
         if len(found) > 1:
             some = ", ".join(found[:3]) + (", …" if len(found) > 3 else "")
             raise Ambiguous(f"several runs fit {reference}: {some}", "give more of the id")
@@ -112,7 +124,7 @@ class LocalRuns:
 
     def delete(self, run_id: str) -> None:
         if not self._hub.store.delete_run(self._owner, ids.canonical_id(run_id)):
-            raise NotFound(f"no run {run_id}", _LIST_HINT)
+            raise no_run(run_id)
 
     def _nth(self, number: int, agent: str | None) -> str:
         page = self._hub.store.list_runs(self._owner, RunFilter(agent=agent), number, None, ids.now_ns())
@@ -130,13 +142,20 @@ class LocalTraces:
         self._owner = owner
 
     def get(self, run_id: str, *, payload: bool = True) -> Trace:
-        store, now_ns = self._hub.store, ids.now_ns()
-        run = store.run(self._owner, ids.canonical_id(run_id), now_ns)
-        if run is None:
-            raise NotFound(f"no run {run_id}", _LIST_HINT)
+        run = self.traced(run_id)
         if not payload:
             run.payload = NO_PAYLOAD
-        return Trace.from_rows(run, store.spans(self._owner, run.id, payload=payload), self._below(run.id))
+        spans = self._hub.store.spans(self._owner, run.id, payload=payload)
+        return Trace.from_rows(run, spans, self._below(run.id))
+
+    def traced(self, run_id: str) -> Run:
+        """A run whose trace can be read."""
+        run = self._hub.store.run(self._owner, ids.canonical_id(run_id), ids.now_ns())
+        if run is None:
+            raise no_run(run_id)
+        if run.traceless:
+            raise no_trace(run_id)
+        return run
 
     def _below(self, run_id: str) -> list[Run]:
         """The runs directly below, in the order they began."""
@@ -154,19 +173,62 @@ class LocalTraces:
     def span(self, run_id: str, span_id: str) -> Span:
         span = self._hub.store.span(self._owner, ids.canonical_id(run_id), ids.canonical_id(span_id))
         if span is None:
-            raise NotFound(
-                f"no span {span_id} in run {run_id}", f"`trodo trace show {run_id}` shows its spans"
-            )
+            self.traced(run_id)
+            raise no_span(run_id, span_id)
         return span
 
-    def stream(self, run_id: str, *, after: int = 0, payload: bool = True) -> Iterator[Event]:
-        return self._hub.follow(self._owner, ids.canonical_id(run_id), after, payload=payload)
+    def news(self, run_id: str, after: int, *, payload: bool = True, limit: int = PAGE_EVENTS) -> list[Event]:
+        """What there is to tell now after a number; see `live.Hub.news`. Raises `NotFound`."""
+        return self._hub.news(self._owner, ids.canonical_id(run_id), after, payload=payload, limit=limit)
+
+    def stream(
+        self, run_id: str, *, after: int = 0, payload: bool = True, on_state: OnState | None = None
+    ) -> Iterator[Event]:
+        self.traced(run_id)
+        tell = on_state or (lambda _state: None)
+        tell("live")
+        yield from self._hub.follow(self._owner, ids.canonical_id(run_id), after, payload=payload)
+        tell("ended")
+
+    def delete(self, run_id: str) -> None:
+        if not self._hub.store.delete_trace(self._owner, ids.canonical_id(run_id)):
+            raise no_trace(run_id)
+
+
+class LocalKeys:
+    """See `client.base.Keys`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def create(self, owner: str, scopes: Sequence[str], label: str = "") -> tuple[Key, str]:
+        key = Key(
+            id=new_key_id(),
+            owner=owner_name(owner),
+            scopes=read_scopes(",".join(scopes)),
+            label=label,
+            created_ns=ids.now_ns(),
+        )
+        secret = new_secret()
+        self._store.add_key(key, digest(secret))
+        return key, secret
+
+    def list(self, owner: str | None = None) -> Sequence[Key]:
+        return self._store.keys(owner)
+
+    def revoke(self, key_id: str) -> Key:
+        if key_id.startswith(SECRET_PREFIX):
+            raise InvalidInput("this is a key itself, not the id of one", _KEYS_HINT)
+        key = self._store.revoke_key(key_id, ids.now_ns())
+        if key is None:
+            raise NotFound(f"no key {key_id}", _KEYS_HINT)
+        return key
 
 
 def _checked_status(status: str | None) -> str | None:
     if status is None:
         return None
     word = canonical_status(status)
-    if word not in RUN_STATUSES:
-        raise InvalidInput(f"unknown status {status!r}", f"one of {', '.join(RUN_STATUSES)}, ok, error")
+    if word not in STATUS_WORDS:
+        raise InvalidInput(f"unknown status {status!r}", f"one of {', '.join(STATUS_WORDS)}, ok, error")
     return word

@@ -15,6 +15,9 @@ now_ns = time.time_ns
 monotonic_ns = time.perf_counter_ns
 """A clock that never steps back; only differences mean anything."""
 
+random_bytes = os.urandom
+"""So many bytes of the system's generator, good enough for secrets."""
+
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _HEX = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
 

@@ -108,6 +108,9 @@ class Run(msgspec.Struct, omit_defaults=True, kw_only=True):
     heartbeat_ns: int | None = None
     """Last sign of life by the store's clock."""
     last_seq: int = 0
+    """The highest number among its events."""
+    traceless: bool = False
+    """Whether its spans were deleted; what the run says of itself stays."""
 
     @property
     def duration_ns(self) -> int | None:

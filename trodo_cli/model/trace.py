@@ -54,6 +54,10 @@ class Trace:
         trace.children = list(children)
         return trace
 
+    def rows(self) -> tuple[Run, list[Span], list[Run]]:
+        """What `from_rows` makes this trace of."""
+        return self.summary, list(self._spans.values()), self.children
+
     def apply(self, event: Event) -> None:
         """Take one event in; repeated and late ones change nothing that they should not."""
         self._known = None

@@ -5,6 +5,10 @@ import base64
 import msgspec
 
 from trodo_cli.errors import InvalidInput
+from trodo_cli.model.run import RUN_STATUSES
+
+STATUS_WORDS = (*RUN_STATUSES, "open")
+"""What a list can ask for as a status; `open` is a run that has not ended: pending, running or lost."""
 
 
 class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -12,7 +16,7 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
 
     agent: str | None = None
     status: str | None = None
-    """A run status; `running` leaves out the lost ones."""
+    """One of `STATUS_WORDS`; `running` leaves out the lost ones."""
     started_after_ns: int | None = None
     started_before_ns: int | None = None
     model: str | None = None
@@ -26,6 +30,12 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     parent_id: str | None = None
     roots_only: bool = True
+    with_trace: bool = False
+    """Leave out runs whose trace was deleted."""
+
+    def narrowed(self, agent: str | None, status: str | None) -> "RunFilter":
+        """The same with these, where they are given."""
+        return msgspec.structs.replace(self, agent=agent or self.agent, status=status or self.status)
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):

@@ -14,12 +14,16 @@ from trodo_cli import config
 from trodo_cli.errors import Unavailable
 from trodo_cli.model.event import Event
 from trodo_cli.sdk.context import ActiveRun, ActiveRuns
-from trodo_cli.sdk.ship import OpenSink, Shipper, Sink, logger
+from trodo_cli.sdk.delivery import OpenSink, Sink, logger
+from trodo_cli.sdk.ship import Shipper
 from trodo_cli.sdk.spool import Spool
 from trodo_cli.wire.native import write_event
 
 EXIT_SECONDS = 1.0
 """How long the end of the host program waits for the target at most."""
+
+OpenGiven = Callable[[str, str | None], Sink]
+"""Opens a target with the key that the program gave: nothing when it only named the target, None when not even that."""
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -69,7 +73,7 @@ class Recorder:
         with self._lock:
             if self._shipper is None and self._ships:
                 if _load_sinks is not None:
-                    _load_sinks()
+                    _load_sinks(self.spool.target)
                 shipper = Shipper(self.spool, self.runs, open_sink)
                 try:
                     shipper.start()
@@ -83,10 +87,10 @@ def open_sink(target: str) -> Sink:
     """Open what a target names, by the function that `use_sinks` was given."""
     if _open_sink is None:
         raise Unavailable("nothing says how to open a target")
-    return _open_sink(target)
+    return _open_sink(target, _given.get(target))
 
 
-def use_sinks(opened: OpenSink, load: Callable[[], None]) -> None:
+def use_sinks(opened: OpenGiven, load: Callable[[str], None]) -> None:
     """Say how targets are opened, and how to load what that takes.
 
     The layers above know; this one must not import them. Loading happens in the host's own thread: a fork in the
@@ -96,11 +100,13 @@ def use_sinks(opened: OpenSink, load: Callable[[], None]) -> None:
     _open_sink, _load_sinks = opened, load
 
 
-def configure(target: str | None) -> None:
-    """Record to another target from now on; None is the one that the environment says."""
+def configure(target: str | None, api_key: str | None = None) -> None:
+    """Record to another target from now on; None is the one that the settings say."""
     global _recorder, _target
     place = config.target(target).place
     with _lock:
+        if target is not None or api_key is not None:
+            _given[place] = api_key or ""
         if _recorder is not None and _recorder.pid == os.getpid():
             if _recorder.spool.target == place:
                 return
@@ -163,8 +169,10 @@ def _close_at_exit() -> None:
         _recorder.close(EXIT_SECONDS)
 
 
-_open_sink: OpenSink | None = None
-_load_sinks: Callable[[], None] | None = None
+_open_sink: OpenGiven | None = None
+_load_sinks: Callable[[str], None] | None = None
+_given: dict[str, str] = {}
+"""Targets that the program itself named, with the keys it gave for them or nothing."""
 _recorder: Recorder | None = None
 _target: str | None = None
 _lock = threading.RLock()

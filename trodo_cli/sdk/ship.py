@@ -5,35 +5,15 @@ and now and then ships what dead processes left. Trouble with the target only de
 removed from the spool before the target has it.
 """
 
-import logging
-import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from itertools import islice
-from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Protocol
 
-from trodo_cli.errors import InvalidInput, TrodoError
 from trodo_cli.model import ids
-from trodo_cli.model.event import Event
-from trodo_cli.model.run import Cancel
 from trodo_cli.sdk.context import ActiveRuns
-from trodo_cli.sdk.spool import (
-    MAX_AGE_NS,
-    SegmentReader,
-    Spool,
-    drafts,
-    in_shipping,
-    orphans,
-    read_cursor,
-    remove_segment,
-    taken,
-    write_cursor,
-)
-from trodo_cli.wire.native import read_event
+from trodo_cli.sdk.delivery import OpenSink, Sink, logger, ship_segment, tell
+from trodo_cli.sdk.leftovers import drain
+from trodo_cli.sdk.spool import Spool
 
 TICK_SECONDS = 0.05
 """How long an event waits at most before it is shipped, and a cancel request before it is heard."""
@@ -42,24 +22,8 @@ HEARTBEAT_SECONDS = 5.0
 RETRY_SECONDS = (0.5, 30.0)
 """First and longest pause after the target could not be used."""
 
-BATCH_EVENTS = 500
-
-logger = logging.getLogger("trodo")
-logger.addHandler(logging.NullHandler())
-
-
-class Sink(Protocol):
-    """The part of a client that shipping needs."""
-
-    def publish(self, events: Sequence[Event], *, alive: bool = True) -> object: ...
-    def heartbeat(self, run_ids: Sequence[str]) -> dict[str, Cancel]: ...
-    def asked_to_stop(self, run_ids: Sequence[str]) -> list[str]: ...
-    def record_drops(self, counts: dict[str, int]) -> None: ...
-    def close(self) -> None: ...
-
-
-OpenSink = Callable[[str], Sink]
-"""Opens the target that a segment names."""
+LONGEST_DRAIN_SECONDS = 600.0
+"""Between two looks at what dead processes left for a target that is away."""
 
 
 class Shipper:
@@ -77,6 +41,7 @@ class Shipper:
         self._stopping = False
         self._asleep = False
         self._next_beat_ns = 0
+        self._next_drain_ns, self._drain_seconds = 0, 0.5
         self._heard: set[str] = set()
         """Runs at work that have had a heartbeat."""
         self._thread = threading.Thread(target=self._work, name="trodo-shipper", daemon=True)
@@ -116,7 +81,7 @@ class Shipper:
                 self._close_sink()
                 if stopping:
                     return
-                self._sleep(pause)
+                self._sleep(max(pause, getattr(error, "retry_after_seconds", None) or 0.0))
                 pause = min(pause * 2, RETRY_SECONDS[1])
                 continue
             if stopping:
@@ -168,13 +133,22 @@ class Shipper:
             self._heard = set(run_ids)
         if due:
             self._next_beat_ns = ids.monotonic_ns() + int(HEARTBEAT_SECONDS * 1e9)
-            for trouble in drain(self._spool.folder, self._open_sink).troubles:
-                logger.warning("trodo cannot ship what a dead process left: %s", trouble)
+            self._drain()
+
+    def _drain(self) -> None:
+        """Ship what dead processes left; targets that are away are asked ever more rarely."""
+        if ids.monotonic_ns() < self._next_drain_ns:
+            return
+        troubles = drain(self._spool.folder, self._open_sink).troubles
+        for trouble in troubles:
+            logger.warning("trodo cannot ship what a dead process left: %s", trouble)
+        self._drain_seconds = min(self._drain_seconds * 2, LONGEST_DRAIN_SECONDS) if troubles else 0.5
+        self._next_drain_ns = ids.monotonic_ns() + int(self._drain_seconds * 1e9)
 
     def _tell_drops(self) -> None:
         counts = self._spool.take_dropped()
         try:
-            _tell(self._opened, counts)
+            tell(self._opened, counts)
         except Exception:
             self._spool.give_back_dropped(counts)
             raise
@@ -188,119 +162,3 @@ class Shipper:
         if self._sink is not None:
             self._sink.close()
             self._sink = None
-
-
-@dataclass
-class Drained:
-    """What became of the segments of dead processes."""
-
-    events: int = 0
-    troubles: list[str] = field(default_factory=list)
-    """Why segments had to stay, one text each."""
-
-
-def ship_segment(segment: Path, opened: Callable[[], Sink], *, alive: bool) -> int:
-    """Publish what a segment holds beyond its cursor; how many events that was."""
-    with in_shipping(segment):
-        return _shipped(segment, opened, alive=alive)
-
-
-def _shipped(segment: Path, opened: Callable[[], Sink], *, alive: bool) -> int:
-    reader = SegmentReader(segment, is_final=not alive)
-    count = told_damage = 0
-    for lines, offset in _batches(reader.frames(read_cursor(segment))):
-        events, refused = _readable(lines)
-        refused += _published(opened(), events, alive)
-        _tell(opened, {"refused": refused, "damaged": reader.damaged - told_damage})
-        told_damage = reader.damaged
-        write_cursor(segment, offset)
-        count += len(lines) - refused
-    _tell(opened, {"damaged": reader.damaged - told_damage})
-    return count
-
-
-def _tell(opened: Callable[[], Sink], counts: dict[str, int]) -> None:
-    """Let the target know what was lost."""
-    lost = {reason: count for reason, count in counts.items() if count}
-    if lost:
-        opened().record_drops(lost)
-
-
-def drain(folder: Path, open_sink: OpenSink) -> Drained:
-    """Ship and remove the segments of dead processes; what cannot be shipped now stays."""
-    done = Drained()
-    _remove_drafts(folder)
-    sinks: dict[bytes, Sink] = {}
-    for segment in orphans(folder):
-        descriptor = taken(segment)
-        if descriptor is None:
-            continue
-        try:
-            done.events += _drain_segment(segment, sinks, open_sink)
-        except (TrodoError, OSError) as error:
-            done.troubles.append(f"{segment.name}: {error}")
-        finally:
-            os.close(descriptor)
-    for sink in sinks.values():
-        sink.close()
-    return done
-
-
-def _remove_drafts(folder: Path) -> None:
-    """Remove what processes left that died while they made a segment. A young one may still become a segment."""
-    for draft in drafts(folder):
-        with suppress(FileNotFoundError):
-            if ids.now_ns() - draft.stat().st_mtime_ns > MAX_AGE_NS:
-                draft.unlink()
-
-
-def _published(sink: Sink, events: list[Event], alive: bool) -> int:
-    """Publish a batch; how many of its events the target cannot hold."""
-    try:
-        sink.publish(events, alive=alive)
-        return 0
-    except TrodoError:
-        raise
-    except Exception as error:
-        if len(events) == 1:
-            logger.warning("trodo dropped an event that cannot be stored: %s", error)
-            return 1
-    return sum(_published(sink, [event], alive) for event in events)
-
-
-def _drain_segment(segment: Path, sinks: dict[bytes, Sink], open_sink: OpenSink) -> int:
-    header = SegmentReader(segment).header()
-    if header is None:
-        segment.replace(segment.with_suffix(".bad"))
-        raise InvalidInput(f"damaged from its beginning, set aside as {segment.with_suffix('.bad').name}")
-
-    def opened() -> Sink:
-        if header.target not in sinks:
-            sinks[header.target] = open_sink(os.fsdecode(header.target))
-        return sinks[header.target]
-
-    if ids.now_ns() - segment.stat().st_mtime_ns > MAX_AGE_NS:
-        lost = sum(1 for _ in SegmentReader(segment).frames(read_cursor(segment)))
-        if lost:
-            opened().record_drops({"too_old": lost})
-        remove_segment(segment)
-        return 0
-    count = ship_segment(segment, opened, alive=False)
-    remove_segment(segment)
-    return count
-
-
-def _batches(frames: Iterator[tuple[bytes, int]]) -> Iterator[tuple[list[bytes], int]]:
-    while batch := list(islice(frames, BATCH_EVENTS)):
-        yield [line for line, _ in batch], batch[-1][1]
-
-
-def _readable(lines: list[bytes]) -> tuple[list[Event], int]:
-    """The events of a batch, and how many lines are none."""
-    events: list[Event] = []
-    for line in lines:
-        try:
-            events.append(read_event(line))
-        except InvalidInput as error:
-            logger.warning("trodo dropped an event: %s", error)
-    return events, len(lines) - len(events)

@@ -18,13 +18,21 @@ FLUSH_SECONDS = 5.0
 
 
 @quietly
-def init(target: str | None = None, *, api_base: str | None = None, **_options: Any) -> None:
-    """Say where runs are recorded: a path or `memory:`.
+def init(
+    target: str | None = None,
+    *,
+    api_key: str | None = None,
+    api_base: str | None = None,
+    site_id: str | None = None,
+    **_options: Any,
+) -> None:
+    """Say where runs are recorded: a path, `memory:`, or the URL of a server with the key to it.
 
-    Without it they go to `TRODO_TARGET`, else to the file in the data folder. `api_base` is another word
-    for `target`; the other options of the official SDK are taken and change nothing here.
+    Without it they go to `TRODO_TARGET`, else to the file in the data folder; the key is `TRODO_API_KEY`. `api_base`
+    and `site_id` are other words for `target` and `api_key`; the other options of the official SDK are taken and
+    change nothing here.
     """
-    configure(target or api_base)
+    configure(target or api_base, api_key or site_id)
 
 
 def wrap_agent(

@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 
 from trodo_cli.model.event import Event
+from trodo_cli.model.key import Key
 from trodo_cli.model.run import Cancel, Run
 from trodo_cli.model.span import Span
 from trodo_cli.query.plan import Cursor, RunFilter
@@ -26,7 +27,11 @@ class Appended(msgspec.Struct, frozen=True):
 
 
 class Store(Protocol):
-    """Keeps the runs of many owners. An owner sees nothing of another's: a foreign id is a missing one."""
+    """Keeps the runs of many owners. An owner sees nothing of another's: a foreign id is a missing one.
+
+    So every method about runs is told the owner. Those about keys are not: `key` is what finds the owner
+    of a request, and the others are for who runs the store.
+    """
 
     def append(self, owner: str, events: Sequence[Event], now_ns: int, *, alive: bool) -> Appended:
         """Store a batch in one transaction and number its changes. Only `live.Hub` calls it.
@@ -62,6 +67,12 @@ class Store(Protocol):
     def delete_run(self, owner: str, run_id: str) -> bool:
         """Remove a run and its spans; False when there is none."""
 
+    def delete_trace(self, owner: str, run_id: str) -> bool:
+        """Remove the spans of a run; the run stays, and spans that still come are ignored.
+
+        False when there is no such run or its spans were deleted before.
+        """
+
     def record_drops(self, owner: str, counts: dict[str, int], now_ns: int) -> None:
         """Add to the count of what producers had to drop, by reason."""
 
@@ -71,8 +82,26 @@ class Store(Protocol):
     def sweep(self, before_ns: int) -> int:
         """Remove spans of runs that nobody announced and that came before this time; how many runs."""
 
+    def add_key(self, key: Key, digest: bytes) -> None:
+        """Keep a new key under the digest of its secret."""
+
+    def key(self, digest: bytes) -> Key | None:
+        """The key of this digest; None for one that nobody made, and for a revoked one."""
+
+    def keys(self, owner: str | None) -> list[Key]:
+        """The keys of an owner, or of all, newest first, the revoked ones too."""
+
+    def revoke_key(self, key_id: str, now_ns: int) -> Key | None:
+        """End a key for good, at once for every process; None when there is no such key.
+
+        One that is revoked already keeps its time.
+        """
+
     def change_mark(self) -> object:
         """A value that differs after any process committed a change; cheap enough to poll."""
+
+    def describe(self) -> str:
+        """What keeps the runs, with its version."""
 
     def close(self) -> None:
         """Give back files and connections. The store is not used afterwards."""

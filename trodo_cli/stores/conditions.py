@@ -6,6 +6,9 @@ from trodo_cli.model.run import LOST_AFTER_NS, NANOS
 from trodo_cli.query.plan import Cursor, RunFilter
 
 _LIVING = "status = 'running' AND coalesce(heartbeat_ns, 0) {} ?"
+_OPEN = "unlikely(status IN ('pending', 'running'))"
+"""Few runs are open; without the hint SQLite reads every run of the owner to find them."""
+
 _SPAN_HAS = "EXISTS (SELECT 1 FROM spans WHERE spans.owner = ? AND spans.run = runs.key AND spans.{} = ?)"
 
 _TOPMOST = (
@@ -27,7 +30,7 @@ def condition(owner: str, wanted: RunFilter, after: Cursor | None, now_ns: int) 
 
 
 def _status(status: str | None, now_ns: int) -> list[Part]:
-    """`running` and `lost` differ only in how long ago the last sign of life was."""
+    """`running` and `lost` differ only in how long ago the last sign of life was; `open` runs have not ended."""
     match status:
         case None:
             return []
@@ -35,6 +38,8 @@ def _status(status: str | None, now_ns: int) -> list[Part]:
             return [(_LIVING.format(">="), (now_ns - LOST_AFTER_NS,))]
         case "lost":
             return [(_LIVING.format("<"), (now_ns - LOST_AFTER_NS,))]
+        case "open":
+            return [(_OPEN, ())]
         case _:
             return [("status = ?", (status,))]
 
@@ -54,6 +59,8 @@ def _fields(wanted: RunFilter, now_ns: int) -> list[Part]:
     ]
     if wanted.roots_only and wanted.parent_id is None:
         parts.append((_TOPMOST, ()))
+    if wanted.with_trace:
+        parts.append(("traceless = 0", ()))
     if wanted.min_cost is not None:
         parts.append(("costed_spans > 0 AND cost_nanos >= ?", (round(wanted.min_cost * NANOS),)))
     if wanted.min_duration_ns is not None:

@@ -51,6 +51,7 @@ class RunRow(msgspec.Struct):
     end_seq: int | None = None
     cancel_seq: int | None = None
     heartbeat_ns: int | None = None
+    traceless: bool = False
     has_payloads: bool = False
     """Whether the registers were loaded, and are to be saved, with their payloads."""
 
@@ -63,8 +64,16 @@ class RunRow(msgspec.Struct):
             totals=self.totals,
             cancel=self.cancel,
             heartbeat_ns=self.heartbeat_ns,
-            last_seq=self.last_seq,
+            last_seq=self.last_told_seq,
+            traceless=self.traceless,
         )
+
+    @property
+    def last_told_seq(self) -> int:
+        """The highest number that an event still has."""
+        if not self.traceless:
+            return self.last_seq
+        return max(self.start_seq or 0, self.end_seq or 0, self.cancel_seq or 0)
 
     @property
     def is_announced(self) -> bool:
@@ -101,6 +110,8 @@ class Ledger:
                 return False
 
     def _take_span(self, span: Span) -> bool:
+        if self.row.traceless:
+            return False
         row = self._known.get(span.id)
         if row is None:
             seq = self._next_seq()

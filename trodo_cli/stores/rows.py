@@ -13,7 +13,7 @@ from trodo_cli.stores.ledger import RunRow, SpanRow
 RUN_COLUMNS = (
     "key, id, agent, status, parent, session, user, tags, started_ns, ended_ns, spans, errors, input_tokens,"
     " output_tokens, cost_nanos, costed_spans, last_seq, start_seq, end_seq, cancel_seq, cancel, heartbeat_ns,"
-    " received_ns, started, ended"
+    " received_ns, started, ended, traceless"
 )
 SPAN_COLUMNS = (
     "key, id, parent, name, kind, status, level, version, started_ns, ended_ns, changed_seq, input_tokens,"
@@ -51,6 +51,7 @@ def run_row(row: Row) -> RunRow:
         received_ns=row[22],
         start=_read_run(row[23]) if row[23] else None,
         end=_read_run(row[24]) if row[24] else None,
+        traceless=bool(row[25]),
     )
 
 
@@ -84,6 +85,7 @@ def run_values(owner: str, row: RunRow) -> tuple[Any, ...]:
         row.received_ns,
         _register(row.start),
         _register(row.end),
+        row.traceless,
     )
 
 

@@ -94,4 +94,20 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (owner, reason)
     ) WITHOUT ROWID;
     """,
+    """
+    -- 1: the spans were deleted, and spans that still come are ignored.
+    ALTER TABLE runs ADD COLUMN traceless INTEGER NOT NULL DEFAULT 0;
+
+    -- digest is the SHA-256 of the secret; the secret itself is nowhere. scopes: words with commas between them.
+    CREATE TABLE keys (
+        number INTEGER PRIMARY KEY,
+        digest BLOB NOT NULL UNIQUE,
+        id TEXT NOT NULL UNIQUE,
+        owner TEXT NOT NULL,
+        scopes TEXT NOT NULL,
+        label TEXT NOT NULL,
+        created_ns INTEGER NOT NULL,
+        revoked_ns INTEGER
+    );
+    """,
 )

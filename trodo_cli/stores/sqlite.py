@@ -6,10 +6,11 @@ from pathlib import Path
 import apsw
 
 from trodo_cli.model.event import Event
+from trodo_cli.model.key import Key
 from trodo_cli.model.run import Cancel, Run
 from trodo_cli.model.span import Span
 from trodo_cli.query.plan import Cursor, RunFilter
-from trodo_cli.stores import log, tables
+from trodo_cli.stores import keys, log, tables
 from trodo_cli.stores.base import Appended, Page, batches
 from trodo_cli.stores.batch import append_run, deliver_cancel
 from trodo_cli.stores.conditions import condition
@@ -61,6 +62,13 @@ class SqliteStore:
 
         return self._database.write(work)
 
+    def delete_trace(self, owner: str, run_id: str) -> bool:
+        def work(connection: apsw.Connection) -> bool:
+            key = tables.run_key(connection, owner, run_id)
+            return bool(key) and tables.delete_trace(connection, owner, key)
+
+        return self._database.write(work)
+
     def record_drops(self, owner: str, counts: dict[str, int], now_ns: int) -> None:
         def work(connection: apsw.Connection) -> None:
             connection.executemany(
@@ -76,6 +84,12 @@ class SqliteStore:
             return tables.sweep(connection, before_ns)
 
         return self._database.write(work)
+
+    def add_key(self, key: Key, digest: bytes) -> None:
+        self._database.write(lambda connection: keys.add(connection, key, digest))
+
+    def revoke_key(self, key_id: str, now_ns: int) -> Key | None:
+        return self._database.write(lambda connection: keys.revoke(connection, key_id, now_ns))
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -129,20 +143,33 @@ class SqliteStore:
     def events_after(self, owner: str, run_id: str, seq: int, limit: int, *, payload: bool) -> list[Event]:
         with self._database.read() as connection:
             row = tables.load_run(connection, owner, run_id, payload=payload)
-            if row is None or not row.is_announced or seq >= row.last_seq:
+            if row is None or not row.is_announced or seq >= row.last_told_seq:
                 return []
-            first, last = max(seq, 0) + 1, min(max(seq, 0) + limit, row.last_seq)
+            first, last = max(seq, 0) + 1, row.last_told_seq
+            if not row.traceless:
+                last = min(last, max(seq, 0) + limit)
             opened = tables.spans_between(connection, owner, row.key, first, last, payload=payload)
             changed = tables.spans_changed(connection, owner, row.key, first, last, payload=payload)
             replaced = tables.replaced_between(connection, owner, row.key, first, last, payload=payload)
-        return log.events_between(row, owner, opened, changed, replaced, first, last)
+        return log.events_between(row, owner, opened, changed, replaced, first, last)[:limit]
 
     def drops(self, owner: str) -> dict[str, int]:
         with self._database.read() as connection:
             return dict(fetched(connection, "SELECT reason, count FROM drops WHERE owner = ?", (owner,)))
 
+    def key(self, digest: bytes) -> Key | None:
+        with self._database.read() as connection:
+            return keys.valid(connection, digest)
+
+    def keys(self, owner: str | None) -> list[Key]:
+        with self._database.read() as connection:
+            return keys.listed(connection, owner)
+
     def change_mark(self) -> object:
         return self._database.change_mark()
+
+    def describe(self) -> str:
+        return f"SQLite {apsw.sqlite_lib_version()}"
 
     def close(self) -> None:
         self._database.close()

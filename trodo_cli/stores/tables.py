@@ -26,7 +26,7 @@ from trodo_cli.stores.rows import (
 INDEXED_ENDING = 8
 """How many last characters of an id an index holds."""
 
-_SAVE_RUN = f"INSERT OR REPLACE INTO runs (owner, announced, {RUN_COLUMNS}) VALUES (?, ?{', ?' * 25})"
+_SAVE_RUN = f"INSERT OR REPLACE INTO runs (owner, announced, {RUN_COLUMNS}) VALUES (?, ?{', ?' * 26})"
 _SAVE_SPAN = f"INSERT OR REPLACE INTO spans (owner, run, {SPAN_COLUMNS}) VALUES (?, ?{', ?' * 23})"
 
 _KEY_RANGE = "NOT INDEXED WHERE owner = ? AND key BETWEEN ? AND ? ORDER BY key"
@@ -163,12 +163,26 @@ def sweep(connection: apsw.Connection, before_ns: int) -> int:
 
 def delete(connection: apsw.Connection, owner: str, key: int) -> None:
     """Remove a run and everything about it."""
+    _delete_spans(connection, owner, key)
+    connection.execute("DELETE FROM run_payloads WHERE owner = ? AND run = ?", (owner, key))
+    connection.execute("DELETE FROM runs WHERE owner = ? AND key = ?", (owner, key))
+
+
+def delete_trace(connection: apsw.Connection, owner: str, key: int) -> bool:
+    """Remove the spans of a run and take no more of them; False when that was done before."""
+    sql = "UPDATE runs SET traceless = 1 WHERE owner = ? AND key = ? AND traceless = 0"
+    connection.execute(sql, (owner, key))
+    if not connection.changes():
+        return False
+    _delete_spans(connection, owner, key)
+    return True
+
+
+def _delete_spans(connection: apsw.Connection, owner: str, key: int) -> None:
     span_keys = (owner, span_key(key, 0), span_key(key, FIRST_SEQ_MASK))
     connection.execute("DELETE FROM payloads WHERE owner = ? AND key BETWEEN ? AND ?", span_keys)
     connection.execute("DELETE FROM spans WHERE owner = ? AND key BETWEEN ? AND ?", span_keys)
-    for table in ("replaced", "run_payloads"):
-        connection.execute(f"DELETE FROM {table} WHERE owner = ? AND run = ?", (owner, key))
-    connection.execute("DELETE FROM runs WHERE owner = ? AND key = ?", (owner, key))
+    connection.execute("DELETE FROM replaced WHERE owner = ? AND run = ?", (owner, key))
 
 
 def _add_run_payloads(connection: apsw.Connection, owner: str, row: RunRow) -> None:

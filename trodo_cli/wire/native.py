@@ -48,6 +48,14 @@ def read_event(line: bytes) -> Event:
     return event
 
 
+def told_event(line: bytes) -> Event:
+    """An event as a server of ours tells it: in canonical form already. Raises `InvalidInput`."""
+    try:
+        return _decoder.decode(line)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"not an event: {error}") from None
+
+
 def _settled(event: Event) -> Event:
     """The event in canonical form, changed in place."""
     event.run_id = canonical_id(storable_text(event.run_id))

@@ -1,0 +1,128 @@
+"""Which key a target is sent.
+
+Order: `--api-key`, `TRODO_API_KEY`, the key stored for the profile or for the URL's origin, the key of a server
+on this machine.
+
+A repository that one has just cloned can hold a project file that names the URL of a stranger. So a URL that only
+such a file names gets no key of the user's: neither the flag (refused in words) nor `TRODO_API_KEY` (left out, see
+`is_withheld`). The user names an origin by `--target`, `TRODO_TARGET`, a profile of their own, or by storing a key
+for exactly that origin. A stored key is bound to its origin and sent to no other, whoever names it. A project file
+that names a profile changes nothing in this: the URL is the one in the user's own profile. The same holds for every
+`Target` whose source is not the user's word, such as one that a recording was meant for long ago.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from trodo_cli.config import secrets
+from trodo_cli.config.profiles import profiles
+from trodo_cli.config.secrets import checked_key
+from trodo_cli.config.servers import local_server_key
+from trodo_cli.config.targets import Target
+from trodo_cli.config.urls import checked_origin, origin_of
+from trodo_cli.errors import InvalidInput
+
+MAX_BYTES = 64 * 1024
+
+
+class FoundKey:
+    """A key and what said so; it never shows itself."""
+
+    __slots__ = ("source", "value")
+
+    def __init__(self, value: str, source: str) -> None:
+        self.value = value
+        self.source = source
+
+    def __repr__(self) -> str:
+        return f"FoundKey({self.source!r})"
+
+
+def api_key(target: Target, flag: str | None = None) -> str | None:
+    """The key to send to a target; None for one that takes none, or when there is none."""
+    found = find_key(target, flag)
+    return found.value if found else None
+
+
+def find_key(target: Target, flag: str | None = None) -> FoundKey | None:
+    """The key to send to a target. `flag` is what `--api-key` says: `KEY`, `@FILE`, or `-` for a line of stdin.
+
+    Raises `InvalidInput`, which never quotes a key.
+    """
+    if not target.is_hosted:
+        return None
+    origin = checked_origin(target.place)
+    if flag is not None:
+        if not _is_users_own(target, origin):
+            raise InvalidInput(
+                f"the key was not sent: only {target.source} names {target.shown}",
+                f"if you trust that server, add --target {target.shown}",
+            )
+        return FoundKey(_read_flag(flag), "--api-key")
+    text = os.environ.get("TRODO_API_KEY")
+    if text and _is_users_own(target, origin):
+        return FoundKey(checked_key(text, "TRODO_API_KEY"), "TRODO_API_KEY")
+    return _stored_key(target, origin) or _local_key(target)
+
+
+def is_withheld(target: Target) -> bool:
+    """Whether there is a `TRODO_API_KEY` that this target is not sent, because only a project file names it."""
+    return bool(
+        target.is_hosted
+        and os.environ.get("TRODO_API_KEY")
+        and not _is_users_own(target, checked_origin(target.place))
+    )
+
+
+def _is_users_own(target: Target, origin: str) -> bool:
+    """Whether the user named this origin, and not only a file that came with a project."""
+    if target.is_chosen:
+        return True
+    named = [os.environ.get("TRODO_TARGET", ""), *profiles().values()]
+    return origin in {origin_of(place) for place in named} | {stored.origin for stored in secrets.stored()}
+
+
+def _stored_key(target: Target, origin: str) -> FoundKey | None:
+    """The key of the target's profile, else of its origin, else of the only profile there is for that origin."""
+    places = {stored.name: stored.place for stored in secrets.stored() if stored.origin == origin}
+    others = [name for name in places if name != origin]
+    names = [target.profile, origin] if target.profile else [origin, *(others if len(others) == 1 else [])]
+    for name in names:
+        key = secrets.load(name, origin) if name in places else None
+        if key is not None:
+            return FoundKey(
+                checked_key(key, f"the key stored for {name}"), f"stored for {name} in {places[name]}"
+            )
+    return None
+
+
+def _local_key(target: Target) -> FoundKey | None:
+    key = local_server_key(target.place)
+    return FoundKey(key, "the server on this machine") if key else None
+
+
+def _read_flag(flag: str) -> str:
+    if flag == "-":
+        return read_key_line()
+    if flag.startswith("@"):
+        return checked_key(_read_key_file(Path(flag[1:])), f"the key in {flag[1:]}")
+    return checked_key(flag, "--api-key")
+
+
+def read_key_line() -> str:
+    """The key that stands in the next line of stdin. Raises `InvalidInput`."""
+    try:
+        line = sys.stdin.readline(MAX_BYTES)
+    except UnicodeDecodeError:
+        line = "\ufffd"
+    return checked_key(line, "the key on stdin")
+
+
+def _read_key_file(path: Path) -> str:
+    try:
+        with open(path.expanduser(), "rb") as file:
+            return file.read(MAX_BYTES).decode(errors="replace")
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no such path"
+        raise InvalidInput(f"--api-key: cannot read {path}: {reason}", "write --api-key @FILE") from None

@@ -1,0 +1,61 @@
+"""Where our files are. `TRODO_HOME` puts all of them under one folder."""
+
+import os
+from pathlib import Path
+
+from trodo_cli.errors import InvalidInput
+
+DATABASE_NAME = "trodo.db"
+
+
+def data_folder() -> Path:
+    """The folder of everything that lasts."""
+    if home := _home():
+        return home
+    from platformdirs import user_data_path
+
+    return user_data_path("trodo", appauthor=False)
+
+
+def config_folder() -> Path:
+    """The folder of what the user has set."""
+    if home := _home():
+        return home
+    from platformdirs import user_config_path
+
+    return user_config_path("trodo", appauthor=False)
+
+
+def spool_folder() -> Path:
+    """Where programs leave their events until they are shipped."""
+    return data_folder() / "spool"
+
+
+def user_file() -> Path:
+    """The profiles of the user."""
+    return config_folder() / "config.toml"
+
+
+def credentials_file() -> Path:
+    """The keys that the user stored, or where they are."""
+    return config_folder() / "credentials.toml"
+
+
+def settled_place(place: str, folder: Path | None = None) -> str:
+    """A target that means the same after a change of folder: a path is made absolute, from `folder` on."""
+    if "://" in place or place == "memory:":
+        return place
+    return str(absolute_path(str(folder / place) if folder and place[:1] != "~" else place, "the target"))
+
+
+def absolute_path(path: str, what: str) -> Path:
+    """A path made absolute. Raises `InvalidInput` for the home of nobody."""
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError:
+        raise InvalidInput(f"{what} {path!r} names the home of nobody", "write a whole path") from None
+
+
+def _home() -> Path | None:
+    home = os.environ.get("TRODO_HOME")
+    return absolute_path(home, "TRODO_HOME") if home else None

@@ -1,0 +1,102 @@
+"""What dead processes left in the spool: shipped by whoever takes its lock first."""
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from trodo_cli.errors import InvalidInput, TrodoError
+from trodo_cli.model import ids
+from trodo_cli.sdk.delivery import OpenSink, Sink, ship_segment
+from trodo_cli.sdk.spool import (
+    MAX_AGE_NS,
+    SegmentReader,
+    drafts,
+    orphans,
+    read_cursor,
+    remove_segment,
+    taken,
+)
+
+
+@dataclass
+class Drained:
+    """What became of the segments of dead processes."""
+
+    events: int = 0
+    troubles: list[str] = field(default_factory=list)
+    """Why segments had to stay, one text each."""
+
+
+def drain(folder: Path, open_sink: OpenSink, *, only: str | None = None) -> Drained:
+    """Ship and remove the segments of dead processes, all or those for one target; what cannot be shipped stays."""
+    done = Drained()
+    _remove_drafts(folder)
+    sinks = _Sinks(open_sink)
+    for segment in orphans(folder):
+        descriptor = taken(segment)
+        if descriptor is None:
+            continue
+        try:
+            done.events += _drain_segment(segment, sinks, only)
+        except (TrodoError, OSError) as error:
+            done.troubles.append(f"{segment.name}: {error}")
+        finally:
+            os.close(descriptor)
+    sinks.close()
+    return done
+
+
+class _Sinks:
+    """The targets of one draining; one that could not be opened is not tried again."""
+
+    def __init__(self, open_sink: OpenSink) -> None:
+        self._open_sink = open_sink
+        self._found: dict[str, Sink | TrodoError] = {}
+
+    def opened(self, target: str) -> Sink:
+        if target not in self._found:
+            try:
+                self._found[target] = self._open_sink(target)
+            except TrodoError as error:
+                self._found[target] = error
+        sink = self._found[target]
+        if isinstance(sink, TrodoError):
+            raise sink
+        return sink
+
+    def close(self) -> None:
+        for sink in self._found.values():
+            if not isinstance(sink, TrodoError):
+                sink.close()
+
+
+def _remove_drafts(folder: Path) -> None:
+    """Remove what processes left that died while they made a segment. A young one may still become a segment."""
+    for draft in drafts(folder):
+        with suppress(FileNotFoundError):
+            if ids.now_ns() - draft.stat().st_mtime_ns > MAX_AGE_NS:
+                draft.unlink()
+
+
+def _drain_segment(segment: Path, sinks: _Sinks, only: str | None) -> int:
+    header = SegmentReader(segment).header()
+    if header is None:
+        segment.replace(segment.with_suffix(".bad"))
+        raise InvalidInput(f"damaged from its beginning, set aside as {segment.with_suffix('.bad').name}")
+    target = os.fsdecode(header.target)
+    if only is not None and target != only:
+        return 0
+
+    def opened() -> Sink:
+        return sinks.opened(target)
+
+    if ids.now_ns() - segment.stat().st_mtime_ns > MAX_AGE_NS:
+        lost = sum(1 for _ in SegmentReader(segment).frames(read_cursor(segment)))
+        if lost:
+            opened().record_drops({"too_old": lost})
+        remove_segment(segment)
+        return 0
+    count = ship_segment(segment, opened, alive=False)
+    remove_segment(segment)
+    return count

@@ -1,0 +1,145 @@
+"""The application: every operation there is, in one table, and how a request gets to its handler."""
+
+from collections.abc import Awaitable, Callable
+from inspect import iscoroutinefunction
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from trodo_cli import __version__
+from trodo_cli.errors import NotFound
+from trodo_cli.model.event import Event
+from trodo_cli.server import ingest, runs, stream, traces
+from trodo_cli.server.auth import check_scope, secret_of
+from trodo_cli.server.call import Call, Operation, Parameter, answer, in_thread
+from trodo_cli.server.errors import error_answer, failure, no_such_route
+from trodo_cli.server.gate import Gate
+from trodo_cli.server.openapi import document
+from trodo_cli.server.service import Service
+from trodo_cli.wire.receipt import Beat, Drops
+from trodo_cli.wire.requests import CancelRequest, StartRequest
+
+_LIST = (
+    Parameter("agentId", "Runs of this agent."),
+    Parameter("status", "A status; an unknown one fits nothing."),
+    Parameter("startedAfter", "ISO time, inclusive."),
+    Parameter("startedBefore", "ISO time, inclusive."),
+    Parameter("limit", "Rows of a page, 50 unless told, 200 at most."),
+    Parameter("cursor", "Where the page before ended."),
+)
+_SINCE = Parameter("since", "Only events after this number.")
+_PAYLOAD = Parameter("payload", "`false` leaves out input, output and attributes.")
+
+NO_RUN, NO_TRACE = "Run not found", "Trace not found"
+
+
+def _agents(_call: Call) -> Response:
+    return answer([], native=False)
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation("GET", "/runs", "read", runs.list_runs, "List runs, newest first.", (
+        Parameter("rootsOnly", "`false` for runs below another one too."), *_LIST)),
+    Operation("POST", "/runs", "control", runs.start_run, "Start an agent.", takes=StartRequest),
+    Operation("GET", "/runs/{run}", "read", runs.get_run, "One run.", missing=NO_RUN),
+    Operation("DELETE", "/runs/{run}", "control", runs.delete_run, "Delete a run for good.", missing=NO_RUN),
+    Operation("POST", "/runs/{run}/cancel", "control", runs.cancel_run, "Ask a run, and all below it, to stop.",
+              takes=CancelRequest, missing=NO_RUN),
+    Operation("GET", "/runs/{run}/stream", "read", stream.stream_run, "Follow a run.", (_SINCE, _PAYLOAD),
+              missing=NO_RUN),
+    Operation("GET", "/find", "read", runs.find_run, "The run behind `latest`, `@2` or a part of an id.",
+              (Parameter("run", "The reference."),)),
+    Operation("GET", "/traces", "read", traces.list_traces, "List traces, newest first.", _LIST),
+    Operation("GET", "/traces/{run}", "read", traces.get_trace, "A run's span tree.", (_PAYLOAD,), missing=NO_TRACE),
+    Operation("DELETE", "/traces/{run}", "control", traces.delete_trace, "Delete a run's spans; the run stays.",
+              missing=NO_TRACE),
+    Operation("GET", "/traces/{run}/spans/{span}", "read", traces.get_span, "One span with its payload.",
+              missing="Span not found"),
+    Operation("GET", "/traces/{run}/stream", "read", stream.stream_trace, "Follow a run's spans.",
+              (_SINCE, _PAYLOAD), missing=NO_TRACE),
+    Operation("GET", "/agents", "read", _agents, "Agents that can be started here."),
+    Operation("POST", "/v1/events", "ingest", ingest.take_events, "Store events, one JSON object a line.",
+              (Parameter("alive", "`false` when the producer has ended."),), takes=Event),
+    Operation("POST", "/v1/heartbeats", "ingest", ingest.take_heartbeat, "A sign of life of runs.",
+              takes=Beat),
+    Operation("POST", "/v1/asked", "ingest", ingest.tell_asked, "Which of these runs are asked to stop.",
+              takes=Beat),
+    Operation("POST", "/v1/drops", "ingest", ingest.take_drops, "Count what a producer had to drop.",
+              takes=Drops),
+    Operation("GET", "/v1/drops", "read", ingest.list_drops, "What producers had to drop so far."),
+)  # fmt: skip
+
+
+def create_app(service: Service, *, hosts: frozenset[str] | None = None) -> ASGIApp:
+    """The whole server as one ASGI application; `hosts` are the names it answers to, None for any."""
+    routes = [
+        Route(operation.path, _endpoint(service, operation), methods=[operation.method])
+        for operation in OPERATIONS
+    ]
+    app = Starlette(
+        routes=[
+            Route("/health", _health(service)),
+            Route("/openapi.json", _fixed(document(OPERATIONS))),
+            *routes,
+        ],
+        exception_handlers={404: no_such_route, 405: no_such_route},
+    )
+    app.router.redirect_slashes = False
+    return Gate(_RawPath(app), hosts=hosts)
+
+
+def _endpoint(service: Service, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
+    async def handle(request: Request) -> Response:
+        try:
+            return await _answered(service, operation, request)
+        except NotFound as error:
+            return failure(404, operation.missing, "NOT_FOUND") if operation.missing else error_answer(error)
+        except Exception as error:
+            return error_answer(error)
+
+    return handle
+
+
+async def _answered(service: Service, operation: Operation, request: Request) -> Response:
+    principal = await in_thread(service.doorkeeper.principal, secret_of(request.headers.raw))
+    if operation.scope is not None:
+        check_scope(principal, operation.scope)
+    call = Call(request, service, principal)
+    if iscoroutinefunction(operation.handle):
+        response: Response = await operation.handle(call)
+    else:
+        response = await in_thread(operation.handle, call)
+    return response
+
+
+def _health(service: Service) -> Callable[[Request], Awaitable[Response]]:
+    async def handle(_request: Request) -> Response:
+        try:
+            about = await in_thread(service.health)
+        except Exception as error:
+            return error_answer(error)
+        return answer({"status": "ok", "service": "trodo", "version": __version__, **about}, native=False)
+
+    return handle
+
+
+def _fixed(body: bytes) -> Callable[[Request], Awaitable[Response]]:
+    async def handle(_request: Request) -> Response:
+        return Response(body, media_type="application/json")
+
+    return handle
+
+
+class _RawPath:
+    """Lets routes see the path as it was sent, so that an id may hold a `/`; handlers decode their part."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope.get("raw_path"):
+            scope = {**scope, "path": scope["raw_path"].decode("latin-1")}
+        await self._app(scope, receive, send)

@@ -1,0 +1,80 @@
+"""What producers send: events, signs of life, and the question what is asked to stop."""
+
+import asyncio
+
+from starlette.responses import Response
+
+from trodo_cli.client.intake import Intake
+from trodo_cli.errors import InvalidInput
+from trodo_cli.model import ids
+from trodo_cli.model.event import CancelRequested, Event, RunStart
+from trodo_cli.server.call import Call, answer, in_thread
+from trodo_cli.server.limits import check_lines, check_shape
+from trodo_cli.wire.receipt import Asked, Beat, Cancels, Drops, Receipt
+
+MAX_WAIT_SECONDS = 30.0
+COALESCE_SECONDS = 0.1
+"""How long a waiting question rests between two looks while much is going on."""
+
+
+async def take_events(call: Call) -> Response:
+    """Store a batch of NDJSON lines; one bad line does not spoil the others."""
+    body = await call.body()
+    receipt = await in_thread(_taken, call, body)
+    return answer(receipt, native=True)
+
+
+async def take_heartbeat(call: Call) -> Response:
+    """Note a sign of life; answers what these runs are asked to stop, which counts as delivered."""
+    beat = await call.shaped(Beat)
+    return answer(Cancels(await in_thread(call.client.heartbeat, beat.runs)), native=True)
+
+
+async def take_drops(call: Call) -> Response:
+    """Add to the count of what producers had to drop."""
+    drops = await call.shaped(Drops)
+    if any(not 0 <= count < 2**53 for count in drops.dropped.values()):
+        raise InvalidInput("a count is a whole number from 0")
+    await in_thread(call.client.record_drops, drops.dropped)
+    return Response(status_code=204)
+
+
+def list_drops(call: Call) -> Response:
+    return answer(Drops(call.client.drops()), native=True)
+
+
+async def tell_asked(call: Call) -> Response:
+    """Which of these runs are asked to stop; waits for the first one.
+
+    Answers early when the owner begins another run, so that the next question can name that one too.
+    """
+    beat = await call.shaped(Beat)
+    service, owner = call.service, call.principal.owner
+    announced = service.announced[owner]
+    until_ns = ids.monotonic_ns() + int(min(max(beat.wait_seconds, 0.0), MAX_WAIT_SECONDS) * 1e9)
+    service.check_crowd(call.principal.key_id)
+    with service.viewing(call.principal.key_id):
+        while True:
+            pulse = service.pulse.now
+            asked = await in_thread(call.client.asked_to_stop, beat.runs)
+            over = ids.monotonic_ns() >= until_ns or service.announced[owner] != announced
+            if asked or over or service.stopping:
+                return answer(Asked(asked), native=True)
+            await service.pulse.after(pulse)
+            await asyncio.sleep(COALESCE_SECONDS)
+
+
+def _taken(call: Call, body: bytes) -> Receipt:
+    may_cancel = "control" in call.principal.scopes
+
+    def admit(line: bytes, event: Event) -> None:
+        check_shape(line)
+        if isinstance(event, CancelRequested) and not may_cancel:
+            raise InvalidInput("this key lacks the scope `control`, which a cancel request needs")
+
+    intake = Intake(check_lines(body), admit)
+    receipt = intake.into(call.client, alive=call.query.get("alive") != "false")
+    events = [event for _, event in intake.events]
+    call.service.announced[call.principal.owner] += sum(isinstance(event, RunStart) for event in events)
+    receipt.asked = call.client.asked_to_stop(list({event.run_id for event in events}))
+    return receipt

@@ -1,0 +1,103 @@
+"""`/runs…`: list, find, start, show, cancel, delete."""
+
+import msgspec
+from starlette.responses import Response
+
+from trodo_cli.client.base import DEFAULT_LIMIT
+from trodo_cli.client.local import LocalClient
+from trodo_cli.errors import InvalidInput, NotFound
+from trodo_cli.model import ids
+from trodo_cli.model.event import RunEnd, RunStart
+from trodo_cli.model.run import Run
+from trodo_cli.server.call import Call, answer, in_thread
+from trodo_cli.wire.agntz import page_object, run_object
+from trodo_cli.wire.agntz_query import runs_query
+from trodo_cli.wire.requests import CancelRequest, Found, StartRequest, read_list_query
+from trodo_cli.wire.values import plain_value, storable_text
+
+MAX_DEPTH = 100
+"""How far up the root of a run is looked for."""
+
+
+def list_runs(call: Call) -> Response:
+    if call.is_native:
+        wanted, limit, cursor = read_list_query(call.query, DEFAULT_LIMIT)
+        return answer(call.client.runs.list(limit=limit, cursor=cursor, wanted=wanted), native=True)
+    wanted, limit, after = runs_query(call.query)
+    page = call.client.runs.list(limit=limit, cursor=after.text() if after else None, wanted=wanted)
+    rows = [told_run(call.client, call.client.runs.get(run.id)) for run in page.rows]
+    return answer(page_object(rows, page.cursor), native=False)
+
+
+def find_run(call: Call) -> Response:
+    """The run behind a reference such as `latest`, or the begin of an id."""
+    return answer(Found(call.client.runs.find(call.query.get("run", ""))), native=True)
+
+
+def get_run(call: Call) -> Response:
+    return _answered(call, call.client.runs.get(call.path("run")))
+
+
+def delete_run(call: Call) -> Response:
+    call.client.runs.delete(call.path("run"))
+    return Response(status_code=204)
+
+
+async def cancel_run(call: Call) -> Response:
+    """Ask a run, and every run below it, to stop; the run as it is right now."""
+    asked = await call.shaped(CancelRequest, empty=CancelRequest())
+    return await in_thread(_cancelled, call, asked)
+
+
+async def start_run(call: Call) -> Response:
+    """Start an agent. One that is not registered makes a run that failed."""
+    asked = await call.shaped(StartRequest, empty=StartRequest())
+    if not asked.agent_id:
+        raise InvalidInput("Missing required field: agentId")
+    return await in_thread(_started, call, asked)
+
+
+def told_run(client: LocalClient, run: Run) -> dict[str, object]:
+    """The run as agntz shows it."""
+    root_id, depth = _lineage(client, run)
+    return run_object(run, root_id=root_id, depth=depth)
+
+
+def _cancelled(call: Call, asked: CancelRequest) -> Response:
+    run = call.client.runs.cancel(call.path("run"), reason=asked.reason, by=asked.by)
+    return _answered(call, run)
+
+
+def _started(call: Call, asked: StartRequest) -> Response:
+    now_ns, agent = ids.now_ns(), storable_text(asked.agent_id)
+    run = Run(
+        id=ids.new_run_id(),
+        agent=agent,
+        session=storable_text(asked.session_id) if asked.session_id else None,
+        started_ns=now_ns,
+        payload=msgspec.Raw(msgspec.json.encode({"input": plain_value(asked.input)})),
+    )
+    ended = Run(id=run.id, status="failed", error=f'Agent "{agent}" not found', ended_ns=now_ns)
+    call.client.publish([RunStart(run_id=run.id, run=run), RunEnd(run_id=run.id, run=ended)])
+    answered = _answered(call, call.client.runs.get(run.id), status=201)
+    answered.headers["location"] = f"/runs/{run.id}"
+    return answered
+
+
+def _answered(call: Call, run: Run, status: int = 200) -> Response:
+    if call.is_native:
+        return answer(run, native=True, status=status)
+    return answer(told_run(call.client, run), native=False, status=status)
+
+
+def _lineage(client: LocalClient, run: Run) -> tuple[str, int]:
+    """The topmost run above this one that is known, and how far up it is."""
+    seen, above = [run.id], run.parent_id
+    while above is not None and above not in seen and len(seen) <= MAX_DEPTH:
+        try:
+            parent = client.runs.get(above)
+        except NotFound:
+            break
+        seen.append(parent.id)
+        above = parent.parent_id
+    return seen[-1], len(seen) - 1

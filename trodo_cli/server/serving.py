@@ -1,0 +1,189 @@
+"""A server from its socket to its last answer."""
+
+import asyncio
+import errno
+import resource
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from ipaddress import ip_address
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from trodo_cli.errors import InvalidInput, Unavailable
+from trodo_cli.server.connection import Connection
+
+BACKLOG = 2_048
+SHUTDOWN_SECONDS = 1.2
+"""How long open requests may take to end."""
+
+OPEN_FILES = 16_384
+"""Every connection is one; many systems allow a few hundred unless asked."""
+
+_REASONS = {
+    errno.EADDRINUSE: "another program listens there",
+    errno.EADDRNOTAVAIL: "it is no address of this machine",
+    errno.EACCES: "the system does not permit it",
+    errno.EPERM: "the system does not permit it",
+}
+
+
+def serve(
+    app: ASGIApp,
+    sockets: list[socket.socket],
+    *,
+    on_started: Callable[[], None],
+    on_stopping: Callable[[], None],
+) -> None:
+    """Answer requests until SIGTERM or SIGINT, then return. Both callbacks run in the event loop.
+
+    At the first signal `on_stopping` lets streams end themselves; a second one ends everything at once.
+    """
+    _allow_many_files()
+    Server(app, on_started=on_started, on_stopping=on_stopping).run(sockets)
+
+
+class Server(uvicorn.Server):
+    """uvicorn that waits for a word instead of looking for one, and does not die of the signal that ends it."""
+
+    def __init__(
+        self, app: ASGIApp, *, on_started: Callable[[], None], on_stopping: Callable[[], None]
+    ) -> None:
+        super().__init__(_config(app))
+        self._on_started = on_started
+        self._on_stopping = on_stopping
+        self._stopped = asyncio.Event()
+
+    def stop(self) -> None:
+        """Begin to end; called again, end at once. Called in the event loop."""
+        if self.should_exit:
+            self.force_exit = True
+            return
+        self.should_exit = True
+        self._stopped.set()
+        self._on_stopping()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_started()
+
+    async def main_loop(self) -> None:
+        await self._stopped.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for listener in (*self.servers, *(sockets or ())):
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SHUTDOWN_SECONDS):
+                await self._all_done()
+        for task in self.server_state.tasks:
+            task.cancel()
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
+    async def _all_done(self) -> None:
+        state = self.server_state
+        while (state.connections or state.tasks) and not self.force_exit:
+            await asyncio.sleep(0.02)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.stop)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    """Nothing is taken from the environment, and nothing written to a log."""
+    return uvicorn.Config(
+        app,
+        http=Connection,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        forwarded_allow_ips="",
+        workers=1,
+        backlog=BACKLOG,
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens at the host's first address, IPv4 before IPv6; port 0 takes a free one.
+
+    Raises `Unavailable` when it cannot, `InvalidInput` for what is no port.
+    """
+    if not 0 <= port <= 65_535:
+        raise InvalidInput(f"{port} is no port", "a port is from 0 to 65535: --port 4318")
+    family, address = min(_addresses(host), key=lambda found: found[0] != socket.AF_INET)
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise _unavailable(address, port, error) from None
+    return listener
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, resolved, is this machine and nothing else. Raises `Unavailable` for an unknown one."""
+    return all(_is_own(address) for _, address in _addresses(host))
+
+
+def shown_url(sock: socket.socket) -> str:
+    """Where a listening socket is reached: `http://127.0.0.1:4318`, `http://[::1]:4318`."""
+    return f"http://{_joined(*sock.getsockname()[:2])}"
+
+
+def _addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
+    """What a name or address means; an empty host means every address, as for a socket."""
+    try:
+        found = socket.getaddrinfo(host or None, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError):
+        raise Unavailable(f"there is no host {host}", "name an address of this machine with --host") from None
+    return [(family, str(address[0])) for family, _, _, _, address in found]
+
+
+def _is_own(address: str) -> bool:
+    known = ip_address(address)
+    return (getattr(known, "ipv4_mapped", None) or known).is_loopback
+
+
+def _unavailable(address: str, port: int, error: OSError) -> Unavailable:
+    reason = _REASONS.get(error.errno or 0, error.strerror)
+    return Unavailable(
+        f"cannot listen on {_joined(address, port)}: {reason}",
+        "choose another one with --port or --host; `--port 0` takes a free port",
+    )
+
+
+def _joined(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _allow_many_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -137,3 +137,14 @@ def test_the_end_of_the_run_stands_when_its_span_is_opened_again() -> None:
     end, _ = read_trace_frame("r", "trace-done", {"summary": summary}, known)
     assert isinstance(end, RunEnd)
     assert end.run.error == "boom"
+
+
+@pytest.mark.parametrize(("patch", "left"), [({}, {"a": 1}), ({"attributes": {}}, {})])
+def test_attributes_that_an_end_names_replace_those_of_the_start(
+    patch: dict[str, Any], left: dict[str, Any]
+) -> None:
+    known: dict[str, Span] = {}
+    read_trace_frame("r", "span-start", {"span": {"spanId": "s", "attributes": {"a": 1}}}, known)
+    (end,) = read_trace_frame("r", "span-end", {"spanId": "s", "patch": patch}, known)
+    assert isinstance(end, SpanEnd)
+    assert end.span.details.attributes == left

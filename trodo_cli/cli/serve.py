@@ -10,6 +10,8 @@ from trodo_cli.cli.options import Target
 from trodo_cli.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from trodo_cli.client.base import Client
 
 DEFAULT_PORT = 4318
@@ -31,7 +33,7 @@ def serve(
     needs a key first: `trodo keys create --owner NAME`.
     """
     from trodo_cli.client import connect
-    from trodo_cli.server.serving import is_loopback
+    from trodo_cli.server.serving import is_loopback, listen
 
     context = Context(target)
     if context.target.is_hosted:
@@ -41,24 +43,25 @@ def serve(
     try:
         if not is_local:
             _check_keys(client, host)
-        _serve(client, host, port, None if not is_local else _names(allow_host or []), context.target.shown)
+        _serve(client, listen(host, port), is_local, allow_host or [], context.target.shown)
     finally:
         client.close()
 
 
-def _serve(client: "Client", host: str, port: int, names: frozenset[str] | None, shown: str) -> None:
+def _serve(client: "Client", listener: "socket", is_local: bool, allowed: list[str], shown: str) -> None:
     from trodo_cli.cli import output
     from trodo_cli.client.local import LocalClient
     from trodo_cli.config import write_server_key
     from trodo_cli.model.key import new_secret
     from trodo_cli.server.app import create_app
+    from trodo_cli.server.gate import LOOPBACK_HOSTS
     from trodo_cli.server.service import Service
-    from trodo_cli.server.serving import listen, serve, shown_url
+    from trodo_cli.server.serving import serve, shown_url
 
     assert isinstance(client, LocalClient)
-    listener = listen(host, port)
     address, bound = listener.getsockname()[:2]
-    local_key = new_secret() if names is not None else None
+    names = frozenset((*allowed, *(LOOPBACK_HOSTS if is_local else ()))) or None
+    local_key = new_secret() if is_local else None
     key_file = write_server_key(address, bound, local_key) if local_key else None
     service = Service(client, local_key=local_key)
     url = shown_url(listener)
@@ -81,7 +84,3 @@ def _check_keys(client: "Client", host: str) -> None:
             f"others can reach {host}, and there is no key yet",
             "make one first: trodo keys create --owner NAME --scope ingest,read,control",
         )
-
-
-def _names(allowed: list[str]) -> frozenset[str]:
-    return frozenset(("localhost", "127.0.0.1", "::1", *(name.lower() for name in allowed)))

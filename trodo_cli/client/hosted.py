@@ -44,7 +44,7 @@ class HostedClient:
 
     def __init__(self, http: Http, health: dict[str, str]) -> None:
         self._http = http
-        self._health = health
+        self._health = {name: text for name, text in health.items() if name != "status"}
         self._asked = AskedRuns(self._ask)
         self.runs = HostedRuns(http)
         self.traces = HostedTraces(http)

@@ -14,7 +14,7 @@ from trodo_cli import config
 from trodo_cli.errors import Unavailable
 from trodo_cli.model.event import Event
 from trodo_cli.sdk.context import ActiveRun, ActiveRuns
-from trodo_cli.sdk.delivery import OpenSink, Sink, logger
+from trodo_cli.sdk.delivery import Sink, logger
 from trodo_cli.sdk.ship import Shipper
 from trodo_cli.sdk.spool import Spool
 from trodo_cli.wire.native import write_event

@@ -19,8 +19,9 @@ from trodo_cli.server.errors import error_answer, failure, no_such_route
 from trodo_cli.server.gate import Gate
 from trodo_cli.server.openapi import document
 from trodo_cli.server.service import Service
-from trodo_cli.wire.receipt import Beat, Drops
-from trodo_cli.wire.requests import CancelRequest, StartRequest
+from trodo_cli.wire.agntz_shapes import RunShape, SpanShape, SummaryShape, TraceShape
+from trodo_cli.wire.receipt import Asked, Beat, Cancels, Drops, Receipt
+from trodo_cli.wire.requests import CancelRequest, Found, StartRequest
 
 _LIST = (
     Parameter("agentId", "Runs of this agent."),
@@ -42,34 +43,36 @@ def _agents(_call: Call) -> Response:
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation("GET", "/runs", "read", runs.list_runs, "List runs, newest first.", (
-        Parameter("rootsOnly", "`false` for runs below another one too."), *_LIST)),
-    Operation("POST", "/runs", "control", runs.start_run, "Start an agent.", takes=StartRequest),
-    Operation("GET", "/runs/{run}", "read", runs.get_run, "One run.", missing=NO_RUN),
+        Parameter("rootsOnly", "`false` for runs below another one too."), *_LIST), gives=list[RunShape]),
+    Operation("POST", "/runs", "control", runs.start_run, "Start an agent.", takes=StartRequest, gives=RunShape),
+    Operation("GET", "/runs/{run}", "read", runs.get_run, "One run.", missing=NO_RUN, gives=RunShape),
     Operation("DELETE", "/runs/{run}", "control", runs.delete_run, "Delete a run for good.", missing=NO_RUN),
     Operation("POST", "/runs/{run}/cancel", "control", runs.cancel_run, "Ask a run, and all below it, to stop.",
-              takes=CancelRequest, missing=NO_RUN),
+              takes=CancelRequest, missing=NO_RUN, gives=RunShape),
     Operation("GET", "/runs/{run}/stream", "read", stream.stream_run, "Follow a run.", (_SINCE, _PAYLOAD),
-              missing=NO_RUN),
+              missing=NO_RUN, gives=str),
     Operation("GET", "/find", "read", runs.find_run, "The run behind `latest`, `@2` or a part of an id.",
-              (Parameter("run", "The reference."),)),
-    Operation("GET", "/traces", "read", traces.list_traces, "List traces, newest first.", _LIST),
-    Operation("GET", "/traces/{run}", "read", traces.get_trace, "A run's span tree.", (_PAYLOAD,), missing=NO_TRACE),
+              (Parameter("run", "The reference."),), gives=Found),
+    Operation("GET", "/traces", "read", traces.list_traces, "List traces, newest first.", _LIST,
+              gives=list[SummaryShape]),
+    Operation("GET", "/traces/{run}", "read", traces.get_trace, "A run's span tree.", (_PAYLOAD,),
+              missing=NO_TRACE, gives=TraceShape),
     Operation("DELETE", "/traces/{run}", "control", traces.delete_trace, "Delete a run's spans; the run stays.",
               missing=NO_TRACE),
     Operation("GET", "/traces/{run}/spans/{span}", "read", traces.get_span, "One span with its payload.",
-              missing="Span not found"),
+              missing="Span not found", gives=SpanShape),
     Operation("GET", "/traces/{run}/stream", "read", stream.stream_trace, "Follow a run's spans.",
-              (_SINCE, _PAYLOAD), missing=NO_TRACE),
+              (_SINCE, _PAYLOAD), missing=NO_TRACE, gives=str),
     Operation("GET", "/agents", "read", _agents, "Agents that can be started here."),
     Operation("POST", "/v1/events", "ingest", ingest.take_events, "Store events, one JSON object a line.",
-              (Parameter("alive", "`false` when the producer has ended."),), takes=Event),
+              (Parameter("alive", "`false` when the producer has ended."),), takes=Event, gives=Receipt),
     Operation("POST", "/v1/heartbeats", "ingest", ingest.take_heartbeat, "A sign of life of runs.",
-              takes=Beat),
+              takes=Beat, gives=Cancels),
     Operation("POST", "/v1/asked", "ingest", ingest.tell_asked, "Which of these runs are asked to stop.",
-              takes=Beat),
+              takes=Beat, gives=Asked),
     Operation("POST", "/v1/drops", "ingest", ingest.take_drops, "Count what a producer had to drop.",
               takes=Drops),
-    Operation("GET", "/v1/drops", "read", ingest.list_drops, "What producers had to drop so far."),
+    Operation("GET", "/v1/drops", "read", ingest.list_drops, "What producers had to drop so far.", gives=Drops),
 )  # fmt: skip
 
 

@@ -97,5 +97,7 @@ class Operation(NamedTuple):
     parameters: tuple[Parameter, ...] = ()
     takes: Any = None
     """What the body is made of: a struct as JSON, or events as lines of JSON."""
+    gives: Any = None
+    """What the answer is made of: a struct, a list of structs as a page, or text for a stream; None for no body."""
     missing: str = ""
     """What a 404 says."""

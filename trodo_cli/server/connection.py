@@ -2,11 +2,10 @@
 
 import asyncio
 from asyncio.events import TimerHandle
-from collections.abc import Callable
-from typing import Any, Literal
+from collections import deque
+from typing import Any
 
 import httptools
-from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from trodo_cli.server.errors import failure
@@ -32,22 +31,23 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._stage: Literal["idle", "headers", "body"] = "idle"
+        self._deadline: TimerHandle | None = None
         self._overhead = 0
         """Bytes since the last ones of use: headers not complete yet, sizes of chunks, trailers."""
-        self._deadline: TimerHandle | None = None
-        self._running: RequestResponseCycle | None = None
-        """The request that the application works on, or worked on last; others wait in the pipeline."""
+        self._trailers = self.headers
+        """Where headers go that come after the headers; the parser's list only while there is no request."""
+        self._earlier: deque[RequestResponseCycle] = deque(maxlen=MAX_PIPELINED)
+        """Requests that were not answered when the next one came."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._expect_headers()
+        self._expect_end_within(HEADER_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._relax()
-        if self._running is not None and not self._running.response_complete:
-            self._running.disconnected = True
-            self._running.message_event.set()
+        for cycle in self._earlier:
+            cycle.disconnected = True
+            cycle.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -59,44 +59,35 @@ class Connection(HttpToolsProtocol):
                 self._refuse(431, f"the headers have more than {MAX_HEADER_BYTES:,} bytes")
             if self.transport.is_closing():
                 return
-        if self._stage != "body" and self._deadline is None and self._is_unwatched:
-            self._expect_headers()
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._stage = "headers"
+        if self._deadline is None:
+            if self._has_begun:
+                self._expect_end_within(HEADER_SECONDS)
+            elif self.cycle.response_complete:
+                self._expect_end_within(LINGER_SECONDS)
 
     def on_headers_complete(self) -> None:
         if problem := self._problem():
             self._refuse(431, problem)
             raise httptools.HttpParserError(problem)
+        before = self.cycle
         super().on_headers_complete()
-        self._relax()
+        if before is not None and not before.response_complete:
+            self._earlier.append(before)
+        self.headers = self._trailers = []
         self._overhead = 0
-        self._stage = "body"
-        self.headers = []  # of trailers, which are nobody's: the application keeps the list it was given
+        self._relax()
 
     def on_body(self, body: bytes) -> None:
         self._overhead = 0
         super().on_body(body)
 
-    def on_message_complete(self) -> None:
-        super().on_message_complete()
-        self._relax()
-        self._overhead = 0
-        self._stage = "idle"
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        if self._stage == "body" and self.cycle.response_complete and not self.transport.is_closing():
-            self._expect(LINGER_SECONDS, self.transport.close)
-
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, msg)
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._running = cycle
-        super()._start_asgi_task(cycle, app)
+    @property
+    def _has_begun(self) -> bool:
+        """Whether a part of a request's headers is there."""
+        return self.headers is not self._trailers
 
     def _problem(self) -> str:
         """What is too much about the headers that have just come."""
@@ -106,22 +97,11 @@ class Connection(HttpToolsProtocol):
             return f"the path and query have more than {MAX_TARGET_BYTES:,} bytes"
         return "too many requests at a time" if len(self.pipeline) >= MAX_PIPELINED else ""
 
-    @property
-    def _is_unwatched(self) -> bool:
-        """Whether bytes of a next request came, and neither an application nor a timer is at work."""
-        if self._stage == "headers":
-            return True
-        return self.cycle.response_complete and self.timeout_keep_alive_task is None
+    def _expect_end_within(self, seconds: float) -> None:
+        self._deadline = self.loop.call_later(seconds, self._too_slow, seconds)
 
-    def _expect_headers(self) -> None:
-        self._expect(HEADER_SECONDS, self._too_slow)
-
-    def _too_slow(self) -> None:
-        self._refuse(408, f"the headers were not complete after {HEADER_SECONDS:g} s")
-
-    def _expect(self, seconds: float, otherwise: Callable[[], None]) -> None:
-        self._relax()
-        self._deadline = self.loop.call_later(seconds, otherwise)
+    def _too_slow(self, seconds: float) -> None:
+        self._refuse(408, f"the headers were not complete after {seconds:g} s")
 
     def _relax(self) -> None:
         if self._deadline is not None:
@@ -129,20 +109,22 @@ class Connection(HttpToolsProtocol):
             self._deadline = None
 
     def _refuse(self, status: int, message: str) -> None:
-        """Close, with an answer if none is under way that it would end up in."""
+        """Close, with an answer if none was given that this one would follow, or end up in."""
         if self.transport.is_closing():
             return
-        if self._may_answer:
+        if self._may_answer():
             self.transport.write(_answer(status, message))
-        if self._running is not None:
-            self._running.disconnected = True
+        if self.cycle is not None:
+            self.cycle.disconnected = True
         self.transport.close()
 
-    @property
     def _may_answer(self) -> bool:
-        if self._stage == "body":
-            return self._running is self.cycle and not self.cycle.response_started
-        return self._running is None or self._running.response_complete
+        cycle = self.cycle
+        if cycle is None:
+            return True
+        if cycle.more_body and not self._has_begun:  # in the middle of a body
+            return not cycle.response_started and not self.pipeline
+        return cycle.response_complete
 
 
 def _answer(status: int, message: str) -> bytes:

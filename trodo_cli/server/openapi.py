@@ -1,14 +1,17 @@
 """The OpenAPI 3.1 document, made from the table of operations and the structs that bodies are read into."""
 
 import re
-from collections.abc import Sequence
-from typing import Any, get_args
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args, get_origin
 
 import msgspec
 
 from trodo_cli import __version__
 from trodo_cli.model.event import Event
 from trodo_cli.server.call import Operation
+
+Schemas = Mapping[str, dict[str, Any]]
+"""Of each struct, by its name."""
 
 _REFUSALS = {
     "400": "Something cannot be used as given.",
@@ -21,14 +24,18 @@ _REFUSALS = {
 
 def document(operations: Sequence[Operation]) -> bytes:
     """The document as JSON."""
-    structs = [operation.takes for operation in operations if operation.takes not in (None, Event)]
+    bodies = [body for operation in operations for body in (operation.takes, operation.gives)]
+    structs = [body for body in bodies if body not in (None, Event, str)]
     schemas, components = msgspec.json.schema_components(
         [*structs, _Failure], ref_template="#/components/schemas/{name}"
     )
-    body_of = dict(zip(structs, schemas, strict=False)) | {Event: _event_schema()}
+    schema_of = {str(body): schema for body, schema in zip([*structs, _Failure], schemas, strict=True)} | {
+        str(Event): _event_schema(),
+        str(str): _TEXT,
+    }
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
-        described = _described(operation, body_of.get(operation.takes), schemas[-1])
+        described = _described(operation, schema_of)
         paths.setdefault(operation.path, {})[operation.method.lower()] = described
     return msgspec.json.encode(
         {
@@ -61,22 +68,33 @@ def _event_schema() -> dict[str, Any]:
     }
 
 
-def _described(operation: Operation, body: dict[str, Any] | None, failure: dict[str, Any]) -> dict[str, Any]:
+def _described(operation: Operation, schema_of: Schemas) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": operation.handle.__name__.strip("_"),
         "summary": operation.what,
         "parameters": [*_path_parameters(operation), *_query_parameters(operation)],
         "responses": {
-            "2XX": {"description": "What was asked for."},
-            **{status: _refusal(what, failure) for status, what in _REFUSALS.items()},
+            "2XX": _answer(operation, schema_of),
+            **{status: _refusal(what, schema_of[str(_Failure)]) for status, what in _REFUSALS.items()},
         },
     }
     if operation.scope:
         described["description"] = f"Needs a key with the scope `{operation.scope}`."
-    if body is not None:
+    if operation.takes is not None:
         media = "application/x-ndjson" if operation.takes is Event else "application/json"
-        described["requestBody"] = {"content": {media: {"schema": body}}}
+        described["requestBody"] = {"content": {media: {"schema": schema_of[str(operation.takes)]}}}
     return described
+
+
+def _answer(operation: Operation, schema_of: Schemas) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": operation.what}
+    if operation.gives is not None:
+        media = "text/event-stream" if operation.gives is str else "application/json"
+        schema = schema_of[str(operation.gives)]
+        if get_origin(operation.gives) is list:
+            schema = {"type": "object", "required": ["rows"], "properties": {"rows": schema, "cursor": _TEXT}}
+        answer["content"] = {media: {"schema": schema}}
+    return answer
 
 
 def _path_parameters(operation: Operation) -> list[dict[str, Any]]:

@@ -37,11 +37,12 @@ _HEARTBEAT = b":\n\n"
 
 
 class _Piece(NamedTuple):
-    """A part of a stream: its bytes, the number it goes up to, and whether it is the last."""
+    """A part of a stream: its bytes, the number it goes up to, whether it is the last, and whether more is there."""
 
     data: bytes
     seq: int
     is_last: bool
+    is_full: bool = False
 
 
 async def stream_trace(call: Call) -> "EventStream":
@@ -117,7 +118,9 @@ class EventStream(Response):
                 told_ns = ids.monotonic_ns()
             if piece.is_last or service.stopping:
                 return
-            if piece.data:
+            if piece.is_full:
+                await asyncio.sleep(0)
+            elif piece.data:
                 await asyncio.sleep(COALESCE_SECONDS)
             else:
                 await service.pulse.after(beat or service.pulse.now)
@@ -135,7 +138,8 @@ def _read(call: Call, after: int, write: WriteEvent) -> _Piece:
     events = call.client.traces.news(call.path("run"), after, payload=wants_payload(call), limit=PAGE_EVENTS)
     data = b"".join(_frames(event, write) for event in events)
     is_last = bool(events) and isinstance(events[-1], TraceDone)
-    return _Piece(data, max((event.seq for event in events), default=after), is_last)
+    seq = max((event.seq for event in events), default=after)
+    return _Piece(data, seq, is_last, len(events) >= PAGE_EVENTS)
 
 
 def _frames(event: Event, write: WriteEvent) -> bytes:

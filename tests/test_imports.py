@@ -19,7 +19,7 @@ PROJECT = Path(trodo_cli.__file__).parents[1]
 
 FAR_TOO_MUCH = {
     "textual", "httpx", "starlette", "uvicorn", "psycopg", "opentelemetry", "pydantic", "asyncio", "ssl",
-    "http.client", "concurrent.futures",
+    "http.client", "concurrent.futures", "keyring", "tomlkit",
 }  # fmt: skip
 COMMAND_LINE = {"typer", "click", "rich"}
 STORE = {"apsw", "msgspec"}
@@ -86,6 +86,7 @@ def test_help_loads_no_store_and_nothing_of_other_commands(cli: Cli, command: tu
         ("runs", "list"), ("runs", "list", "--json"), ("runs", "show", "latest"),
         ("runs", "show", "latest", "--json"), ("trace", "show", "latest"), ("trace", "show", "latest", "--json"),
         ("tail", "latest"), ("tail", "latest", "--json"), ("doctor",), ("spool", "status"), ("spool", "drain"),
+        ("config", "list"), ("config", "path"),
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -93,6 +94,26 @@ def test_a_piped_command_loads_no_rich_and_nothing_that_serves_or_draws(
     cli: Cli, command: tuple[str, ...]
 ) -> None:
     assert loaded_by(cli, *command) & (FAR_TOO_MUCH | {"rich"}) == set()
+
+
+def test_what_a_server_or_a_settings_file_needs_is_loaded_only_for_one(cli: Cli) -> None:
+    modules = loaded_by(cli, "runs", "list")
+    assert modules & {"tomllib", "keyring", "tomlkit", "httpx"} == set()
+    assert (
+        ours(modules, "config") & {f"trodo_cli.config.{part}" for part in ("keys", "secrets", "servers")}
+        == set()
+    )
+
+
+def test_settings_are_read_without_what_writes_them_and_a_key_without_a_keyring(cli: Cli) -> None:
+    cli.ok("config", "set", "target", str(cli.database), "--profile", "here")
+    modules = loaded_by(cli, "runs", "list")
+    assert "tomllib" in modules
+    assert modules & FAR_TOO_MUCH == set()
+    server = ("--target", "https://a.example")
+    assert cli.run(*server, "config", "set", "api-key", input="key").code == 0
+    for arguments in ((*server, "config", "get", "api-key"), (*server, "--api-key", "x", "config", "list")):
+        assert loaded_by(cli, *arguments) & FAR_TOO_MUCH == set()
 
 
 @pytest.mark.parametrize("module", ["trodo_cli", "trodo_cli.trodo"])

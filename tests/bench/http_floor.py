@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-COLUMNS = ("id", "run", "parent", "kind", "name", "status", "started_ns", "ended_ns", "model", "tokens_in", "tokens_out")
+COLUMNS = "id run parent kind name status started_ns ended_ns model tokens_in tokens_out".split()
 
 Span = msgspec.defstruct(
     "Span",
@@ -24,7 +24,9 @@ def main(path: str, port: int) -> None:
     database.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
     database.execute(f"CREATE TABLE spans (key INTEGER PRIMARY KEY, {', '.join(COLUMNS)}, attributes BLOB)")
     database.execute("CREATE UNIQUE INDEX by_id ON spans (run, id)")
-    insert = f"INSERT INTO spans ({', '.join(COLUMNS)}, attributes) VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"
+    insert = (
+        f"INSERT INTO spans ({', '.join(COLUMNS)}, attributes) VALUES ({', '.join('?' * (len(COLUMNS) + 1))})"
+    )
     decode = msgspec.json.Decoder(list[Span]).decode  # type: ignore[valid-type]
 
     async def take(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Spans a second through HTTP, counted when each batch is acknowledged and can be read: `python -m tests.bench.http_ingest`.
+"""Spans a second through HTTP, until acknowledged and readable: `python -m tests.bench.http_ingest`.
 
 Four connections send batches of 100 ended spans. Beside ours stands the floor (`http_floor`): one typed decode and one
 insert a batch, without runs, merging, numbers, owners or keys. One server at a time, taken in turns.

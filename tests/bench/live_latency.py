@@ -1,4 +1,4 @@
-"""From a span's begin in a program to its event in a follower, at 1,000 events a second: `python -m tests.bench.live_latency`.
+"""From a span's begin to its event in a follower, at 1,000 events a second: `python -m tests.bench.live_latency`.
 
 A program with the SDK and a follower are two processes; the way between them is a file, or a server. The span's name
 tells when it began, on the clock that all processes of a machine share.
@@ -60,7 +60,10 @@ def latencies(count: int, *, hosted: bool) -> list[float]:
     """Milliseconds from begin to follower, sorted."""
     with tempfile.TemporaryDirectory() as folder:
         settings = {**os.environ, "TRODO_HOME": folder}
-        with patch.dict(os.environ, {"TRODO_HOME": folder}), serving(settings) if hosted else nullcontext() as url:
+        with (
+            patch.dict(os.environ, {"TRODO_HOME": folder}),
+            serving(settings) if hosted else nullcontext() as url,
+        ):
             target = url or str(Path(folder) / "trodo.db")
             program = [sys.executable, "-c", PROGRAM, str(count)]
             with process(program, env={**settings, "TRODO_TARGET": target}) as agent:

@@ -1,4 +1,4 @@
-"""Events a second from a server to a follower, beside bare httpx-sse on the same stream: `python -m tests.bench.sse_client`."""
+"""Microseconds an event of a stream, beside bare httpx-sse on the same one: `python -m tests.bench.sse_client`."""
 
 import argparse
 import os
@@ -28,11 +28,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--runs", type=int, default=10)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, {"TRODO_HOME": folder}):
-        with serving(dict(os.environ)) as url:
-            run_ids = recorded(url, options.runs)
-            contenders = {"httpx-sse": lambda: bare(url, run_ids), "trodo": lambda: ours(url, run_ids)}
-            show(rounds(contenders, options.rounds), "µs an event")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        patch.dict(os.environ, {"TRODO_HOME": folder}),
+        serving(dict(os.environ)) as url,
+    ):
+        run_ids = recorded(url, options.runs)
+        contenders = {"httpx-sse": lambda: bare(url, run_ids), "trodo": lambda: ours(url, run_ids)}
+        show(rounds(contenders, options.rounds), "µs an event")
 
 
 def recorded(url: str, runs: int) -> list[str]:

@@ -354,6 +354,12 @@ def test_ctrl_d_stores_nothing(cli: Cli) -> None:
     assert not (cli.home / "credentials.toml").exists()
 
 
+def test_a_key_behind_an_equals_sign_is_refused_without_being_quoted(cli: Cli) -> None:
+    done = cli.run("config", "set", f"api-key={SECRET}")
+    refused(done, 2, "no setting 'api-key'")
+    assert "hunter2" not in done.err
+
+
 @pytest.mark.parametrize("values", [(SECRET,), (SECRET, "hunter2")])
 def test_a_key_given_as_an_argument_is_refused_with_the_way_to_do_it(
     cli: Cli, values: tuple[str, ...]
@@ -525,3 +531,24 @@ def test_settings_that_cannot_be_read_are_named(cli: Cli) -> None:
     cli.ok("config", "set", "target", "memory:")
     (cli.home / "config.toml").chmod(0)
     refused(cli.run("runs", "list"), 5, str(cli.home / "config.toml"))
+
+
+@pytest.mark.parametrize("command", [("demo",), ("demo", "--live", "0.1")], ids=" ".join)
+def test_a_demo_in_a_cloned_repository_sends_no_key_either(
+    cli: Cli, stranger: Stranger, command: tuple[str, ...]
+) -> None:
+    with_key_everywhere(cli)
+    (cli.folder / "trodo.toml").write_text(f'target = "{stranger.url}"')
+    cli.run(*command, TRODO_API_KEY=SECRET)
+    assert not stranger.heard_key()
+
+
+def test_a_demo_uses_the_key_of_the_profile_or_flag(cli: Cli, team: Cli) -> None:
+    url, secret = served(team)
+    (cli.folder / "key").write_text(secret)
+    done = cli.ok("demo", "--target", url, "--api-key", "@key")
+    assert "article-pipeline" in done.out
+    cli.ok("config", "set", "target", url, "--profile", "team")
+    cli.run("config", "set", "api-key", input=secret)
+    cli.ok("demo", "--live", "0.1", "--profile", "team")
+    assert len(team.ok("runs", "list").rows) == 6

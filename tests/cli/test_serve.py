@@ -47,7 +47,9 @@ def test_the_flow_of_the_readme_on_a_server(cli: Cli, server: Running) -> None:
     assert done.code == 7
     assert "wrong customer" in done.out
     assert done.lines[-1].startswith("■ cancelled")
-    assert cli.ok("runs", "list", "--json", "id,status", **target).json == [{"id": run, "status": "cancelled"}]
+    assert cli.ok("runs", "list", "--json", "id,status", **target).json == [
+        {"id": run, "status": "cancelled"}
+    ]
     assert cli.status(run) == "cancelled", "the server's file is the one that the CLI reads without a server"
 
 
@@ -72,7 +74,9 @@ COMMANDS = (
 
 
 def test_every_command_says_the_same_on_a_server_as_on_its_file(cli: Cli, server: Running) -> None:
-    cli.publish([*run(1, "worker", span("search", kind="tool")), *run(2, "other", span("boom", status="error", error="no"), status="failed", ago_ns=HOUR // 2)])
+    failed = span("boom", status="error", error="no")
+    cli.publish(run(1, "worker", span("search", kind="tool")))
+    cli.publish(run(2, "other", failed, status="failed", ago_ns=HOUR // 2))
     url = server.line()
     for command in COMMANDS:
         local, hosted = cli.run(*command), cli.run(*command, "--target", url)

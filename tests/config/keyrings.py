@@ -65,7 +65,7 @@ class Hanging(KeyringBackend):
     released = Event()
 
     def get_password(self, *_: Any) -> str | None:
-        self.released.wait(60)
+        self.released.wait()
         return None
 
     set_password = delete_password = get_password

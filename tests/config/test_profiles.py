@@ -33,6 +33,7 @@ def test_the_first_profile_is_in_use_at_once_and_later_ones_are_not(place: Place
     assert config.target().profile == "home"
     assert config.stop_using_profile()
     assert not config.stop_using_profile()
+    config.set_target("third", "https://c")
     assert config.target().is_default
 
 

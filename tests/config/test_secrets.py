@@ -29,6 +29,7 @@ def use(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Use]:
     folder = place.user / "keyring"
     folder.mkdir()
     monkeypatch.setenv("KEYRING_FOLDER", str(folder))
+    keyrings.Hanging.released.clear()
     before = keyring.get_keyring()
     yield keyring.set_keyring
     keyrings.Hanging.released.set()

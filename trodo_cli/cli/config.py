@@ -184,8 +184,12 @@ def _asked_key() -> str:
 
 
 def _checked_name(name: str) -> str:
+    """The name of a setting. What follows a `=` is not quoted: it may be a key."""
     if name not in ("target", "api-key", "profile"):
-        raise InvalidInput(f"no setting {name!r}", "settings: target, api-key, profile")
+        raise InvalidInput(
+            f"no setting {name.partition('=')[0]!r}",
+            "settings: target, api-key, profile; as in `trodo config set target WHERE`",
+        )
     return name
 
 

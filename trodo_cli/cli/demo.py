@@ -47,8 +47,8 @@ def demo(
         return
     note("running a pipeline of agents: research in parallel, then write and review …")
     run_id = _ended_program(context, [])
-    list_runs(target=context.target.place)
-    show_trace(run_id, target=context.target.place)
+    list_runs()
+    show_trace(run_id)
     note(f"next: trodo runs list · trodo tail {short_id(run_id)} · trodo demo --live 60")
 
 
@@ -69,12 +69,19 @@ def _ended_program(context: Context, arguments: list[str]) -> str:
 
 
 def _started(context: Context, arguments: list[str]) -> "Popen[str]":
-    """The demo program, recording to our target."""
+    """The demo program, recording to our target.
+
+    A target that only a project file names it finds as we did: told by us, it would look like the user's own word.
+    """
     from subprocess import PIPE, Popen
+
+    said = {"TRODO_TARGET": context.target.place} if context.target.is_chosen else {}
+    if key := context.api_key():
+        said["TRODO_API_KEY"] = key
 
     return Popen(
         [sys.executable, "-P", "-m", "trodo_cli.demo", *arguments],
-        env={**os.environ, "TRODO_TARGET": context.target.place},
+        env={**os.environ, **said},
         stdout=PIPE,
         text=True,
     )

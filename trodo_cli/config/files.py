@@ -5,7 +5,7 @@ import os
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from trodo_cli.errors import InvalidInput, Unavailable
@@ -64,12 +64,13 @@ def make_private_folder(folder: Path) -> None:
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Nobody else changes the files of a folder meanwhile, as long as they hold it too."""
+    """Nobody else who holds the folder changes its files meanwhile, where the file system knows locks."""
     make_private_folder(folder)
     with _in_our_words(folder, "hold"):
         descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)

@@ -1,9 +1,8 @@
 """One connection: uvicorn's, with bounds on the time and size of all that comes before and between bodies."""
 
 import asyncio
-from asyncio.events import TimerHandle
 from collections import deque
-from typing import Any
+from typing import Any, NoReturn
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -15,15 +14,19 @@ HEADER_SECONDS = 8.0
 """How long a request's headers may take: the first ones from the connection on, others from their first byte."""
 
 LINGER_SECONDS = 2.0
-"""How long the rest of a body may take that was answered before its end."""
+LINGER_BYTES = 1024 * 1024
+"""How long and how much the rest of a body may be that was answered before its end."""
 
 MAX_HEADER_BYTES = 64 * 1024
 MAX_HEADERS = 100
 MAX_TARGET_BYTES = 16 * 1024
 MAX_PIPELINED = 16
 
-_READ_BYTES = 16 * 1024
-"""How much is parsed before the bounds are looked at again."""
+MAX_PIECES = 256
+"""Parts of bodies in one step, or 64 bytes each: a byte at a time, they cost a thousand times their length."""
+
+_STEP = 16 * 1024
+"""How many bytes are parsed before the bounds are looked at again."""
 
 
 class Connection(HttpToolsProtocol):
@@ -31,9 +34,12 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._deadline: TimerHandle | None = None
+        self._deadline: asyncio.TimerHandle | None = None
         self._overhead = 0
         """Bytes since the last ones of use: headers not complete yet, sizes of chunks, trailers."""
+        self._pieces = 0
+        self._unread = 0
+        """Bytes of bodies that were answered before their end."""
         self._trailers = self.headers
         """Where headers go that come after the headers; the parser's list only while there is no request."""
         self._earlier: deque[RequestResponseCycle] = deque(maxlen=MAX_PIPELINED)
@@ -51,9 +57,10 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        for start in range(0, len(data), _READ_BYTES):
-            piece = data[start : start + _READ_BYTES]
+        for start in range(0, len(data), _STEP):
+            piece = data[start : start + _STEP]
             self._overhead += len(piece)
+            self._pieces = 0
             super().data_received(piece)
             if self._overhead > MAX_HEADER_BYTES:
                 self._refuse(431, f"the headers have more than {MAX_HEADER_BYTES:,} bytes")
@@ -67,8 +74,7 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         if problem := self._problem():
-            self._refuse(431, problem)
-            raise httptools.HttpParserError(problem)
+            self._reject(431, problem)
         before = self.cycle
         super().on_headers_complete()
         if before is not None and not before.response_complete:
@@ -79,7 +85,14 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._overhead = 0
+        self._pieces += 1
+        if self._pieces > MAX_PIECES:
+            self._reject(400, "the body comes in too many small chunks")
         super().on_body(body)
+        if self.cycle.response_complete:
+            self._unread += len(body)
+            if self._unread > LINGER_BYTES:
+                self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(400, msg)
@@ -107,6 +120,11 @@ class Connection(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _reject(self, status: int, message: str) -> NoReturn:
+        """Refuse, and stop the parser."""
+        self._refuse(status, message)
+        raise httptools.HttpParserError(message)
 
     def _refuse(self, status: int, message: str) -> None:
         """Close, with an answer if none was given that this one would follow, or end up in."""

@@ -3,8 +3,9 @@
 import gzip
 import ipaddress
 import logging
+import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -63,8 +64,11 @@ class Http:
         host = urlsplit(self.url).hostname or ""
         self._client = httpx.Client(
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            limits=httpx.Limits(max_connections=None),
             trust_env=not is_loopback(host),
         )
+        self.is_closed = False
+        self._streams: set[httpx.Response] = set()
         logging.getLogger("httpx").addFilter(_not_ours)
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> httpx.Response:
@@ -140,7 +144,11 @@ class Http:
                 if response.status_code == 401 and self._has_new_key():
                     raise Unavailable(f"the server at {self.url} was started anew")
                 raise self.refusal(response)
-            yield response
+            self._streams.add(response)
+            try:
+                yield response
+            finally:
+                self._streams.discard(response)
 
     def refusal(self, response: httpx.Response) -> TrodoError:
         """The error that an answer stands for."""
@@ -156,6 +164,11 @@ class Http:
         return error
 
     def close(self) -> None:
+        """Close every connection, also under those who wait at one."""
+        self.is_closed = True
+        for response in list(self._streams):
+            with suppress(OSError, AttributeError):
+                response.extensions["network_stream"].get_extra_info("socket").shutdown(socket.SHUT_RDWR)
         self._client.close()
 
     def _unauthorized(self, status: int, said: dict[str, str]) -> Unauthorized:

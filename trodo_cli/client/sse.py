@@ -19,6 +19,10 @@ MAX_FRAME_CHARACTERS = 64 * 1024 * 1024
 """A server that sends more without an end of line is not followed any more."""
 
 
+STEADY_NS = 10**9
+"""A connection that lasted so long was a good one, whatever it told."""
+
+
 class Follower:
     """Follows one run of a server of ours from a number on."""
 
@@ -44,8 +48,12 @@ class Follower:
                 raise
             except Unavailable as error:
                 wanted = error.retry_after_seconds
-            silent = ids.monotonic_ns() - began_ns > SILENCE_SECONDS * 1e9 and wanted is None
-            self._tell("stale" if silent else "reconnecting")
+            if self._http.is_closed:
+                return
+            lasted_ns = ids.monotonic_ns() - began_ns
+            if lasted_ns > STEADY_NS:
+                self._backoff.worked()
+            self._tell("stale" if lasted_ns > SILENCE_SECONDS * 1e9 and wanted is None else "reconnecting")
             threading.Event().wait(self._backoff.pause(wanted))
 
     def _one_connection(self) -> Iterator[Event]:
@@ -54,14 +62,14 @@ class Follower:
             self._tell("live")
             for data in frames(response):
                 event = _read(data)
+                if (skipped := _first_untold(event)) > self._after + 1:
+                    self._gap(skipped)
+                    return
                 if isinstance(event, TraceDone):
                     yield event
                     return
                 if event.seq <= self._after:
                     continue
-                if event.seq > self._after + 1:
-                    self._gap(event.seq)
-                    return
                 self._after = event.seq
                 self._backoff.worked()
                 yield event
@@ -103,6 +111,11 @@ class _Bounded:
                 raise Unavailable("the server sends a line without an end")
             yield text.removeprefix("\ufeff") if is_first else text
             is_first = False
+
+
+def _first_untold(event: Event) -> int:
+    """The number up to which everything must have been told before this event."""
+    return event.run.last_seq + 1 if isinstance(event, TraceDone) else event.seq
 
 
 def _read(data: str) -> Event:

@@ -1,0 +1,58 @@
+"""Every gate in a small size: the product passes, each planted bug is found as what it is."""
+
+import re
+
+import pytest
+
+from tests.harness.__main__ import main
+from tests.harness.plants import PLANTS
+
+SMALL = {
+    "sse_cut": ["--cuts", "20", "--events", "400", "--kills", "1"],
+    "kill_server": ["--cycles", "3"],
+    "rolling": ["--restarts", "2", "--streams", "20"],
+}
+SOON = ["--exit-seconds", "2"]
+"""For bugs that keep a server from ending; in others it is not what decides."""
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gate", SMALL)
+def test_the_product_passes(gate: str, capsys: Capture) -> None:
+    code = main([gate, *SMALL[gate], "--max-seconds", "120", "--seed", "7"])
+    said = capsys.readouterr().out
+    assert code == 0, said
+    assert said.startswith(f"{gate} passed\n")
+    assert re.search(r"^  seed +7$", said, re.MULTILINE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("gate", "plant"), [(gate, name) for gate in PLANTS for name in PLANTS[gate]])
+def test_a_planted_bug_is_found(gate: str, plant: str, capsys: Capture) -> None:
+    soon = SOON if plant == "leaves-streams-open" else []
+    code = main([gate, *SMALL[gate], *soon, "--max-seconds", "120", "--plant", plant])
+    said = capsys.readouterr().out
+    assert code == 1
+    assert any(said.startswith(f"{gate} FAILED ({kind})") for kind in PLANTS[gate][plant].found_as), said
+
+
+def test_a_failure_says_how_to_repeat_it(capsys: Capture) -> None:
+    assert main(["kill_server", "--cycles", "3", "--max-seconds", "0"]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "kill_server FAILED (time) not done after 0 s",
+        "seed 1; again: python -m tests.harness kill_server --cycles 3 --max-seconds 0 --seed 1",
+    ]
+
+
+def test_the_plants_of_a_gate_are_listed(capsys: Capture) -> None:
+    assert main(["rolling", "--plant", "list"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(PLANTS["rolling"])
+
+
+def test_a_plant_that_there_is_not_is_refused(capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as refusal:
+        main(["rolling", "--plant", "roses"])
+    assert refusal.value.code == 2
+    assert "invalid choice: 'roses'" in capsys.readouterr().err

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from trodo_cli.errors import NotFound
 from trodo_cli.model import ids
 from trodo_cli.model.event import CancelRequested, Event, TraceDone
+from trodo_cli.model.payload import NO_PAYLOAD
 from trodo_cli.model.run import Cancel, Run
 from trodo_cli.stores.base import Appended, Store
 
@@ -66,6 +67,8 @@ class Hub:
         Raises `NotFound`.
         """
         run = self._run(owner, run_id)
+        if not payload:
+            run.payload = NO_PAYLOAD
         events = self.store.events_after(owner, run_id, after, limit, payload=payload)
         told = events[-1].seq if events else after
         if told >= run.last_seq and (run.is_terminal or run.status == "lost"):

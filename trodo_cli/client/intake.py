@@ -13,8 +13,11 @@ MAX_REFUSALS = 100
 """How many refused lines a receipt spells out."""
 
 Numbered = tuple[int, Event]
-Admit = Callable[[bytes, Event], None]
-"""Raises `InvalidInput` for a line that must not come in."""
+CheckLine = Callable[[bytes], None]
+"""Raises `InvalidInput` for a line that must not even be read."""
+
+Admit = Callable[[Event], None]
+"""Raises `InvalidInput` for an event that must not come in."""
 
 
 class Publisher(Protocol):
@@ -24,15 +27,20 @@ class Publisher(Protocol):
 class Intake:
     """One batch on its way in."""
 
-    def __init__(self, lines: Iterable[tuple[int, bytes]], admit: Admit | None = None) -> None:
+    def __init__(
+        self,
+        lines: Iterable[tuple[int, bytes]],
+        check: CheckLine = lambda _line: None,
+        admit: Admit = lambda _event: None,
+    ) -> None:
         self.events: list[Numbered] = []
         self._refused = 0
         self._refusals: list[Refusal] = []
         for number, line in lines:
             try:
+                check(line)
                 event = read_event(line)
-                if admit is not None:
-                    admit(line, event)
+                admit(event)
                 self.events.append((number, event))
             except InvalidInput as error:
                 self._refuse(number, error.message)

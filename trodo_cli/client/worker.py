@@ -204,7 +204,7 @@ def _query(wanted: RunFilter) -> dict[str, str]:
         "status": _asked_status(wanted.status),
         "startedAfter": None if after is None else iso_time(after + 10**6 - 1),
         "startedBefore": None if before is None else iso_time(before),
-        "rootsOnly": "true" if wanted.roots_only else "0",
+        "rootsOnly": None if wanted.roots_only else "false",
     }
     return {name: value for name, value in asked.items() if value is not None}
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from trodo_cli.client.local import LocalClient
 from trodo_cli.errors import InvalidInput
 from trodo_cli.server.auth import Principal
+from trodo_cli.server.limits import check_shape
 
 if TYPE_CHECKING:
     from trodo_cli.server.service import Service
@@ -57,6 +58,7 @@ class Call(NamedTuple):
         body = await self.body()
         if empty is not None and not body.strip():
             return empty
+        check_shape(body)
         try:
             return msgspec.json.decode(body, type=shape)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:

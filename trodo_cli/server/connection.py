@@ -41,7 +41,7 @@ class Connection(HttpToolsProtocol):
         self._unread = 0
         """Bytes of bodies that were answered before their end."""
         self._trailers = self.headers
-        """Where headers go that come after the headers; the parser's list only while there is no request."""
+        """Headers that come after a body: nobody's. `headers` is this list until the next request begins."""
         self._earlier: deque[RequestResponseCycle] = deque(maxlen=MAX_PIPELINED)
         """Requests that were not answered when the next one came."""
 
@@ -137,12 +137,9 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
 
     def _may_answer(self) -> bool:
-        cycle = self.cycle
-        if cycle is None:
-            return True
-        if cycle.more_body and not self._has_begun:  # in the middle of a body
-            return not cycle.response_started and not self.pipeline
-        return cycle.response_complete
+        if self.cycle is not None and self.cycle.more_body and not self._has_begun:  # in the middle of a body
+            return not self.cycle.response_started and not self.pipeline
+        return self.cycle is None or self.cycle.response_complete
 
 
 def _answer(status: int, message: str) -> bytes:

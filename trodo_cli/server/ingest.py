@@ -5,7 +5,7 @@ import asyncio
 from starlette.responses import Response
 
 from trodo_cli.client.intake import Intake
-from trodo_cli.errors import InvalidInput
+from trodo_cli.errors import InvalidInput, Unauthorized
 from trodo_cli.model import ids
 from trodo_cli.model.event import CancelRequested, Event, RunStart
 from trodo_cli.server.call import Call, answer, in_thread
@@ -56,7 +56,7 @@ async def tell_asked(call: Call) -> Response:
     with service.viewing(call.principal.key_id):
         while True:
             pulse = service.pulse.now
-            asked = await in_thread(call.client.asked_to_stop, beat.runs)
+            asked = await in_thread(_asked, call, beat.runs)
             over = ids.monotonic_ns() >= until_ns or service.announced[owner] != announced
             if asked or over or service.stopping:
                 return answer(Asked(asked), native=True)
@@ -64,15 +64,21 @@ async def tell_asked(call: Call) -> Response:
             await asyncio.sleep(COALESCE_SECONDS)
 
 
+def _asked(call: Call, run_ids: list[str]) -> list[str]:
+    """Those that are asked to stop, for as long as the key is good."""
+    if not call.service.doorkeeper.still_knows(call.principal):
+        raise Unauthorized("invalid or revoked API key")
+    return call.client.asked_to_stop(run_ids)
+
+
 def _taken(call: Call, body: bytes) -> Receipt:
     may_cancel = "control" in call.principal.scopes
 
-    def admit(line: bytes, event: Event) -> None:
-        check_shape(line)
+    def admit(event: Event) -> None:
         if isinstance(event, CancelRequested) and not may_cancel:
             raise InvalidInput("this key lacks the scope `control`, which a cancel request needs")
 
-    intake = Intake(check_lines(body), admit)
+    intake = Intake(check_lines(body), check_shape, admit)
     receipt = intake.into(call.client, alive=call.query.get("alive") != "false")
     events = [event for _, event in intake.events]
     call.service.announced[call.principal.owner] += sum(isinstance(event, RunStart) for event in events)

@@ -19,14 +19,14 @@ MAX_BODY_BYTES = 32 * MIB
 """After decompression."""
 
 SMALL_BYTES = 256 * KIB
-"""Up to here a body needs no slot."""
+"""Up to here a body needs no slot, whatever length it announces: a slow sender shall not keep one from others."""
 
 LARGE_SLOTS = 3
 SLOT_SECONDS = 5.0
 """How long a large body waits for a slot."""
 
-LARGE_SECONDS = 120.0
-"""How long a body may take that has a slot."""
+LARGE_SECONDS = 60.0
+"""How long a body may take from there on."""
 
 BODY_SECONDS = 20.0
 MIN_BYTES_PER_SECOND = 1 * KIB
@@ -82,18 +82,17 @@ async def read_body(request: Request, budget: BodyBudget) -> bytes:
     Raises `Refused` beyond the bounds and for what cannot be decompressed, `ClientDisconnect` for a client that left.
     """
     unzip = _unzip(request)
-    declared = int(request.headers.get("content-length") or 0)
-    if declared > MAX_WIRE_BYTES:
+    if int(request.headers.get("content-length") or 0) > MAX_WIRE_BYTES:
         raise _too_large_as_sent()
     try:
         async with asyncio.timeout(None) as limit:
-            return await _collected(request, unzip, budget, limit, declared)
+            return await _collected(request, unzip, budget, limit)
     except TimeoutError:
         raise Refused(408, f"the body was not complete after {LARGE_SECONDS:g} s") from None
 
 
 async def _collected(
-    request: Request, unzip: "_Unzip | None", budget: BodyBudget, limit: asyncio.Timeout, declared: int
+    request: Request, unzip: "_Unzip | None", budget: BodyBudget, limit: asyncio.Timeout
 ) -> bytes:
     body = io.BytesIO()
     async with aclosing(_chunks(request)) as chunks:
@@ -104,7 +103,7 @@ async def _collected(
                 size = body.tell() + len(piece)
                 if size > MAX_BODY_BYTES:
                     raise Refused(413, f"the body has more than {MAX_BODY_BYTES:,} bytes")
-                if limit.when() is None and max(size, declared) > SMALL_BYTES:
+                if limit.when() is None and size > SMALL_BYTES:
                     await budget.take_slot()
                     limit.reschedule(asyncio.get_running_loop().time() + LARGE_SECONDS)
                 body.write(piece)

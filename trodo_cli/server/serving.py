@@ -81,8 +81,6 @@ class Server(uvicorn.Server):
         with suppress(TimeoutError):
             async with asyncio.timeout(SHUTDOWN_SECONDS):
                 await self._all_done()
-        for task in self.server_state.tasks:
-            task.cancel()
         for connection in list(self.server_state.connections):
             connection.transport.abort()
 
@@ -134,7 +132,8 @@ def listen(host: str, port: int) -> socket.socket:
     if not 0 <= port <= 65_535:
         raise InvalidInput(f"{port} is no port", "a port is from 0 to 65535: --port 4318")
     family, address = min(_addresses(host), key=lambda found: found[0] != socket.AF_INET)
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends small packets at once only where the protocol is named
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address, port))

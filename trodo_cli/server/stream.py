@@ -14,9 +14,11 @@ import anyio
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from trodo_cli.errors import InvalidInput
+from trodo_cli.errors import InvalidInput, TrodoError
 from trodo_cli.model import ids
 from trodo_cli.model.event import Event, TraceDone
+from trodo_cli.model.payload import NO_PAYLOAD
+from trodo_cli.model.run import Run
 from trodo_cli.server.call import Call, in_thread
 from trodo_cli.server.traces import wants_payload
 from trodo_cli.wire.agntz_frames import Frame, run_events, sse_frame, trace_events, trace_snapshot
@@ -48,7 +50,7 @@ class _Piece(NamedTuple):
 async def stream_trace(call: Call) -> "EventStream":
     """The run's events in the words of the trace stream; in ours for our own client."""
     after = _asked_after(call)
-    run = await in_thread(call.client.traces.traced, call.path("run"))
+    run = await in_thread(_known, call.client.traces.traced, call)
     if call.is_native:
         return await _opened(call, after or 0, _native, "text/event-stream; profile=trodo")
     if after is None and run.is_terminal:
@@ -61,9 +63,17 @@ async def stream_trace(call: Call) -> "EventStream":
 async def stream_run(call: Call) -> "EventStream":
     """The run's events in the words of the run stream."""
     after = _asked_after(call)
-    run = await in_thread(call.client.runs.get, call.path("run"))
+    run = await in_thread(_known, call.client.runs.get, call)
     spawned: set[str] = set()
     return await _opened(call, after or 0, lambda event: run_events(event, run=run, told=spawned))
+
+
+def _known(get: Callable[[str], Run], call: Call) -> Run:
+    """The run as it is when its stream begins, as heavy as is asked for."""
+    run = get(call.path("run"))
+    if not wants_payload(call):
+        run.payload = NO_PAYLOAD
+    return run
 
 
 async def _opened(
@@ -128,11 +138,19 @@ class EventStream(Response):
                 yield _HEARTBEAT
                 told_ns = ids.monotonic_ns()
             beat = service.pulse.now
-            piece = await in_thread(_read, self._call, piece.seq, self._write)
+            piece = await in_thread(_read_on, self._call, piece.seq, self._write)
+
+
+def _read_on(call: Call, after: int, write: WriteEvent) -> _Piece:
+    """The next piece of a stream that has begun: it ends well when the run, or the store, went away."""
+    try:
+        return _read(call, after, write)
+    except TrodoError:
+        return _Piece(b"", after, True)
 
 
 def _read(call: Call, after: int, write: WriteEvent) -> _Piece:
-    """The next piece; the last one when the run is over, or gone, or the key was revoked meanwhile."""
+    """The next piece; the last one when the run is over, or the key was revoked meanwhile. Raises `NotFound`."""
     if not call.service.doorkeeper.still_knows(call.principal):
         return _Piece(b"", after, True)
     events = call.client.traces.news(call.path("run"), after, payload=wants_payload(call), limit=PAGE_EVENTS)

@@ -18,6 +18,9 @@ from trodo_cli.stores.database import Database
 from trodo_cli.stores.opening import fetched
 from trodo_cli.stores.rows import FIRST_SEQ_MASK, RUN_COLUMNS, json_text, run_row, seen_run
 
+MAX_COUNT = 2**53
+"""A count goes no further; every reader still has it as a whole number."""
+
 UNANNOUNCED_NS = 24 * 3600 * 10**9
 """How long spans wait for their run to be announced."""
 
@@ -73,7 +76,7 @@ class SqliteStore:
         def work(connection: apsw.Connection) -> None:
             connection.executemany(
                 "INSERT INTO drops (owner, reason, count, last_ns) VALUES (?, ?, ?, ?) ON CONFLICT (owner, reason)"
-                " DO UPDATE SET count = count + excluded.count, last_ns = excluded.last_ns",
+                f" DO UPDATE SET count = min(count + excluded.count, {MAX_COUNT}), last_ns = excluded.last_ns",
                 [(owner, reason, count, now_ns) for reason, count in counts.items()],
             )
 

@@ -37,7 +37,7 @@ class Running:
     @property
     def connections(self) -> int:
         """How many connections are open."""
-        return self.call(lambda: len(self.server.server_state.connections))
+        return int(self.call(lambda: len(self.server.server_state.connections)))
 
 
 @contextmanager

@@ -97,21 +97,24 @@ def test_a_half_sent_request_is_told_408_and_closed(server: Running, sent: bytes
         assert raw.rest() == b""
 
 
-@pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize(
-    "sent", [half for half in HALVES.values() if half], ids=[h for h in HALVES if h != "nothing"]
-)
-def test_a_later_request_has_as_much_time_and_no_more(server: Running, sent: bytes) -> None:
+@pytest.mark.parametrize("sent", [half for half in HALVES.values() if half], ids=[*HALVES][1:])
+def test_a_later_request_has_as_much_time_and_no_more(
+    server: Running, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
     with Raw(server.port) as raw:
         assert raw.send(GET).answer().status == 200
+        monkeypatch.setattr(connection, "HEADER_SECONDS", 0.2)
         assert raw.send(sent).answer().status == 408
         assert raw.rest() == b""
 
 
-@pytest.mark.usefixtures("impatient")
-def test_200_half_sent_requests_are_all_closed_while_others_are_answered(server: Running) -> None:
-    slow = [Raw(server.port).send(list(HALVES.values())[number % len(HALVES)]) for number in range(200)]
+def test_200_half_sent_requests_are_all_closed_while_others_are_answered(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Raw(server.port) as raw:
+        assert raw.send(GET).answer().status == 200
+        monkeypatch.setattr(connection, "HEADER_SECONDS", 0.2)
+        slow = [Raw(server.port).send([*HALVES.values()][number % len(HALVES)]) for number in range(200)]
         assert raw.send(GET).answer().status == 200
     assert [half.answer().status for half in slow] == [408] * 200
     assert [half.rest() for half in slow] == [b""] * 200
@@ -138,13 +141,13 @@ def test_dripping_bytes_does_not_buy_time(server: Running) -> None:
         drip.join(DEADLINE_SECONDS)
 
 
-@pytest.mark.usefixtures("impatient")
-def test_a_handler_may_take_longer_than_headers_may() -> None:
+def test_a_handler_may_take_longer_than_headers_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "HEADER_SECONDS", 1.0)
     held = Held()
     with running(held) as server, Raw(server.port) as raw:
         raw.send(GET + b"\r\n")
         assert held.entered.wait(DEADLINE_SECONDS)
-        after(server, 0.5, held.may_go.set)
+        after(server, 1.5, held.may_go.set)
         assert raw.answer().body == b"at last"
 
 
@@ -216,16 +219,28 @@ def test_a_flood_without_end_is_stopped(server: Running, begin: bytes, more: byt
 
 
 @pytest.mark.usefixtures("patient")
-def test_small_chunks_are_no_flood(server: Running) -> None:
+def test_chunks_of_64_bytes_are_taken_and_single_bytes_by_the_thousand_are_not(server: Running) -> None:
     with Raw(server.port) as raw:
-        raw.send(POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 50_000 + b"0\r\n\r\n")
-        assert raw.answer().body == b"2 headers, 1 bytes, " + b"a" * 50_000
+        raw.send(POST + b"Transfer-Encoding: chunked\r\n\r\n" + (b"40\r\n" + b"a" * 64 + b"\r\n") * 1_000)
+        assert raw.send(b"0\r\n\r\n").answer().body == b"2 headers, 1 bytes, " + b"a" * 64_000
+        raw.send(POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 50_000)
+        told = raw.answer()
+        assert (told.status, told.json["error"]) == (400, "the body comes in too many small chunks")
+        assert raw.rest() == b""
 
 
 def test_trailers_do_not_become_headers(server: Running) -> None:
     with Raw(server.port) as raw:
         raw.send(POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nAuthorization: Bearer x\r\n\r\n")
         assert raw.answer().body == b"2 headers, 1 bytes, a"
+        assert raw.send(GET).answer().status == 200
+
+
+def test_an_offer_to_upgrade_is_answered_as_if_it_had_not_been_made(server: Running) -> None:
+    with Raw(server.port) as raw:
+        for protocol in (b"websocket", b"h2c"):
+            offer = b"Connection: Upgrade\r\nUpgrade: " + protocol + b"\r\n"
+            assert raw.send(b"GET / HTTP/1.1\r\n" + offer + b"\r\n").answer().status == 200
         assert raw.send(GET).answer().status == 200
 
 
@@ -320,6 +335,17 @@ def test_a_body_that_goes_on_after_its_answer_is_closed(monkeypatch: pytest.Monk
         assert raw.send(POST + b"Transfer-Encoding: chunked\r\n\r\n").answer().status == 200
         chunk = b"400\r\n" + b"a" * 1024 + b"\r\n"
         eventually(lambda: raw.send(chunk) and server.connections == 0)
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_long_body_that_goes_on_after_its_answer_is_closed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "LINGER_SECONDS", FOREVER)
+    with running(hello) as server, Raw(server.port) as raw:
+        assert raw.send(POST + b"Content-Length: 1000000000\r\n\r\n").answer().status == 200
+        raw.send(bytes(connection.LINGER_BYTES))
+        assert server.connections == 1
+        raw.send(b"1")
+        assert raw.rest() == b""
 
 
 def after(server: Running, seconds: float, work: Callable[[], None]) -> None:

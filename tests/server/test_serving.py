@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
@@ -146,6 +147,19 @@ def test_a_second_signal_does_not_wait(start: Start, number: signal.Signals, wit
         assert program.end() == (0, ["returned"], "")
 
 
+def test_connections_on_which_nothing_happens_do_not_hold_up_the_end(start: Start) -> None:
+    program = start(before="serving.SHUTDOWN_SECONDS = 3600")
+    with (
+        Raw(program.port) as new,
+        Raw(program.port).send(GET % b"/") as kept,
+        Raw(program.port).send(b"GET /ha") as half,
+    ):
+        assert kept.answer().status == 200
+        program.process.terminate()
+        assert new.rest() == kept.rest() == half.rest() == b""
+        assert program.end() == (0, ["stopping", "returned"], "")
+
+
 def test_while_the_last_answers_are_given_nobody_else_is_let_in(start: Start) -> None:
     program = start(before="serving.SHUTDOWN_SECONDS = 3600")
     with program.open(b"/stuck"):
@@ -192,6 +206,26 @@ def test_a_proxy_is_not_believed_about_the_client() -> None:
     assert clients == [("127.0.0.1", "http")]
 
 
+@pytest.mark.parametrize("without", ["", "uvloop"], ids=["uvloop", "asyncio"])
+def test_the_end_of_an_answer_does_not_wait_for_the_client_to_confirm_its_beginning(
+    monkeypatch: pytest.MonkeyPatch, without: str
+) -> None:
+    if without:
+        monkeypatch.setitem(sys.modules, without, None)
+    with running(hello) as server, Raw(server.port) as raw:
+        assert raw.send(GET % b"/").answer().status == 200
+        assert server.call(
+            lambda: [sends_at_once(found) for found in server.server.server_state.connections]
+        ) == [True]
+
+
+def sends_at_once(connection: Any) -> bool:
+    """Whether a connection sends small packets without a delay."""
+    return bool(
+        connection.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    )
+
+
 @pytest.mark.parametrize(
     ("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("localhost", "127.0.0.1"), ("::1", "[::1]")]
 )
@@ -200,6 +234,13 @@ def test_port_0_takes_a_free_port_and_the_url_shows_it(host: str, shown: str) ->
         port = sock.getsockname()[1]
         assert port > 0
         assert shown_url(sock) == f"http://{shown}:{port}"
+
+
+def test_of_several_addresses_the_old_kind_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(socket.AF_INET6, 1, 6, "", ("::1", 0, 0, 0)), (socket.AF_INET, 1, 6, "", ("127.0.0.1", 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments, **named: found)
+    with listen("both.example", 0) as sock:
+        assert shown_url(sock).startswith("http://127.0.0.1:")
 
 
 def test_a_port_in_use_is_named_with_the_next_step() -> None:

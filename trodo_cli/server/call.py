@@ -12,7 +12,7 @@ from starlette.responses import Response
 from trodo_cli.client.local import LocalClient
 from trodo_cli.errors import InvalidInput
 from trodo_cli.server.auth import Principal
-from trodo_cli.server.limits import check_shape
+from trodo_cli.server.limits import MAX_BODY_BYTES, Refused, check_shape
 
 if TYPE_CHECKING:
     from trodo_cli.server.service import Service
@@ -53,9 +53,13 @@ class Call(NamedTuple):
         """The whole body, decompressed, within bounds."""
         return await self.service.body(self.request)
 
-    async def shaped(self, shape: type[Shape], empty: Shape | None = None) -> Shape:
+    async def shaped(
+        self, shape: type[Shape], empty: Shape | None = None, *, most_bytes: int = MAX_BODY_BYTES
+    ) -> Shape:
         """The JSON body, or what stands for an empty one. Raises `InvalidInput` that names what does not fit."""
         body = await self.body()
+        if len(body) > most_bytes:
+            raise Refused(413, f"the body has more than {most_bytes:,} bytes")
         if empty is not None and not body.strip():
             return empty
         check_shape(body)

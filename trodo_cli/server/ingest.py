@@ -9,7 +9,7 @@ from trodo_cli.errors import InvalidInput, Unauthorized
 from trodo_cli.model import ids
 from trodo_cli.model.event import CancelRequested, Event, RunStart
 from trodo_cli.server.call import Call, answer, in_thread
-from trodo_cli.server.limits import check_lines, check_shape
+from trodo_cli.server.limits import SMALL_BYTES, check_lines, check_shape
 from trodo_cli.wire.receipt import Asked, Beat, Cancels, Drops, Receipt
 
 MAX_WAIT_SECONDS = 30.0
@@ -48,7 +48,7 @@ async def tell_asked(call: Call) -> Response:
 
     Answers early when the owner begins another run, so that the next question can name that one too.
     """
-    beat = await call.shaped(Beat)
+    beat = await call.shaped(Beat, most_bytes=SMALL_BYTES)
     service, owner = call.service, call.principal.owner
     announced = service.announced[owner]
     until_ns = ids.monotonic_ns() + int(min(max(beat.wait_seconds, 0.0), MAX_WAIT_SECONDS) * 1e9)

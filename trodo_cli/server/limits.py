@@ -21,7 +21,7 @@ MAX_BODY_BYTES = 32 * MIB
 SMALL_BYTES = 256 * KIB
 """Up to here a body needs no slot, whatever length it announces: a slow sender shall not keep one from others."""
 
-LARGE_SLOTS = 3
+LARGE_SLOTS = 2
 SLOT_SECONDS = 5.0
 """How long a large body waits for a slot."""
 
@@ -31,6 +31,9 @@ LARGE_SECONDS = 60.0
 BODY_SECONDS = 20.0
 MIN_BYTES_PER_SECOND = 1 * KIB
 """Over each `BODY_SECONDS`, from the first one on."""
+
+MAX_LINE_BYTES = 8 * MIB
+"""Of one line; parsed, it takes several times its length in memory."""
 
 MAX_KEYS = 10_000
 MAX_DEPTH = 100
@@ -182,6 +185,8 @@ def check_lines(body: bytes) -> Iterator[tuple[int, bytes]]:
 
 def check_shape(line: bytes) -> None:
     """Raises `InvalidInput` for JSON that costs more to parse than its length suggests."""
+    if len(line) > MAX_LINE_BYTES:
+        raise InvalidInput(f"more than {MAX_LINE_BYTES:,} bytes", "send large values in parts")
     if not _may_be_too_much(line):
         return
     bare = _without_strings(line)

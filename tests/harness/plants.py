@@ -48,17 +48,16 @@ def _tell_too_much() -> None:
     _put(stream, "wants_payload", lambda _call: True)
 
 
-def _skip_a_page() -> None:
-    """After each page the server goes on one number too late."""
-    from trodo_cli.server import stream
+def _leave_one_out() -> None:
+    """The server never tells one of the events, whoever asks and however often."""
+    from trodo_cli.client.local import LocalTraces
 
-    read = stream._read
+    news = LocalTraces.news
 
-    def skipping(*arguments: Any) -> stream._Piece:
-        piece = read(*arguments)
-        return piece._replace(seq=piece.seq + 1) if piece.data and not piece.is_last else piece
+    def leaving(*arguments: Any, **named: Any) -> list[Any]:
+        return [event for event in news(*arguments, **named) if event.seq != 100]
 
-    _put(stream, "_read", skipping)
+    _put(LocalTraces, "news", leaving)
 
 
 def _acknowledge_early() -> None:
@@ -171,8 +170,8 @@ PLANTS: dict[str, dict[str, Plant]] = {
             FOLLOWER, lambda: _resume(-1), _kinds("repeat")),
         "resumes-late": Plant(
             "the follower leaves one event out when it comes back", FOLLOWER, lambda: _resume(1), _kinds("gap")),
-        "skips-a-page": Plant(
-            "the server leaves out an event between two pages", SERVER, _skip_a_page, _kinds("program", "gap")),
+        "leaves-one-out": Plant(
+            "the server leaves out an event", SERVER, _leave_one_out, _kinds("program", "gap")),
         "tells-too-much": Plant(
             "the server sends payloads to the light follower", SERVER, _tell_too_much, _kinds("payload")),
     },

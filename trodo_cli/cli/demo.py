@@ -58,7 +58,11 @@ def _work_live(context: Context, seconds: float) -> None:
         run_id = _run_id(program)
         note(f"an agent works for {seconds:g} s; from another terminal: trodo tail {run_id}")
         note(f"stop it with: trodo runs cancel {run_id}")
-        _checked(program.wait())
+        try:
+            _checked(program.wait())
+        except KeyboardInterrupt:
+            program.wait()  # ctrl-c is the program's too: it ends its run, however long that takes
+            raise
 
 
 def _ended_program(context: Context, arguments: list[str]) -> str:

@@ -1,7 +1,7 @@
 """URLs of servers, as far as a key depends on them."""
 
 import re
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 from trodo_cli.errors import InvalidInput
 
@@ -63,9 +63,9 @@ def _parts(place: str) -> tuple[str, str, int] | None:
         return None
     scheme, host = found[1].lower(), found[2].lower().strip("[]")
     port = int(found[3] or _PORTS[scheme])
-    if ":" in host:
+    if found[2].startswith("["):
         try:
-            host = str(ip_address(host))
+            host = str(IPv6Address(host))
         except ValueError:
             return None
     return (scheme, host, port) if 0 < port < 65536 else None

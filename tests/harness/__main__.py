@@ -6,6 +6,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from tests.harness.home import Home
@@ -21,8 +22,14 @@ GATES: dict[str, type[KillServer] | type[Rolling] | type[SseCut]] = {
     "rolling": Rolling,
 }
 
+OTHERS = ("api_fuzz", "bombs", "slowloris")
+"""Gates that throw things at one server; each parses its own options."""
+
 
 def main(arguments: Sequence[str]) -> int:
+    if arguments and arguments[0] in OTHERS:
+        gate = import_module(f"tests.harness.{arguments[0]}")
+        return int(gate.main([*arguments[1:]]))
     asked = _parser().parse_args(arguments)
     plants = PLANTS[asked.gate]
     if asked.plant == "list":
@@ -55,7 +62,7 @@ def _run(asked: argparse.Namespace, plant: Plant | None) -> Figures:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.harness", description=__doc__)
-    gates = parser.add_subparsers(dest="gate", required=True)
+    gates = parser.add_subparsers(dest="gate", required=True, description=f"Also: {', '.join(OTHERS)}")
     for name, scene in GATES.items():
         gate = gates.add_parser(name, help=scene.__doc__, description=scene.__doc__)
         scene.options(gate)

@@ -10,9 +10,13 @@ from trodo_cli.model import ids
 from trodo_cli.model.event import CancelRequested, Event, RunStart
 from trodo_cli.server.call import Call, answer, in_thread
 from trodo_cli.server.limits import SMALL_BYTES, check_lines, check_shape
+from trodo_cli.server.pulse import IDLE_SECONDS
 from trodo_cli.wire.receipt import Asked, Beat, Cancels, Drops, Receipt
 
 MAX_WAIT_SECONDS = 30.0
+MAX_REASONS = 50
+"""Why events were dropped, in one report."""
+
 COALESCE_SECONDS = 0.1
 """How long a waiting question rests between two looks while much is going on."""
 
@@ -33,6 +37,8 @@ async def take_heartbeat(call: Call) -> Response:
 async def take_drops(call: Call) -> Response:
     """Add to the count of what producers had to drop."""
     drops = await call.shaped(Drops)
+    if len(drops.dropped) > MAX_REASONS:
+        raise InvalidInput(f"more than {MAX_REASONS} reasons", "count by a few reasons")
     if any(not 0 <= count < 2**53 for count in drops.dropped.values()):
         raise InvalidInput("a count is a whole number from 0")
     await in_thread(call.client.record_drops, drops.dropped)
@@ -60,7 +66,8 @@ async def tell_asked(call: Call) -> Response:
             over = ids.monotonic_ns() >= until_ns or service.announced[owner] != announced
             if asked or over or service.stopping:
                 return answer(Asked(asked), native=True)
-            await service.pulse.after(pulse)
+            left = (until_ns - ids.monotonic_ns()) / 1e9
+            await service.pulse.after(pulse, min(max(left, 0.0), IDLE_SECONDS))
             await asyncio.sleep(COALESCE_SECONDS)
 
 

@@ -18,7 +18,11 @@ _REFUSALS = {
     "401": "No key, or one that is not known.",
     "403": "The key lacks the scope.",
     "404": "There is no such thing.",
+    "409": "Several runs fit.",
     "413": "The body is too large.",
+    "429": "Too many open streams.",
+    "503": "Not now; `Retry-After` says when.",
+    "507": "No room to write.",
 }
 
 
@@ -27,13 +31,13 @@ def document(operations: Sequence[Operation]) -> bytes:
     bodies = [body for operation in operations for body in (operation.takes, operation.gives)]
     structs = [body for body in bodies if body not in (None, Event, str)]
     schemas, components = msgspec.json.schema_components(
-        [*structs, _Failure], ref_template="#/components/schemas/{name}"
+        [*structs, Failure], ref_template="#/components/schemas/{name}"
     )
-    schema_of = {str(body): schema for body, schema in zip([*structs, _Failure], schemas, strict=True)} | {
+    schema_of = {str(body): schema for body, schema in zip([*structs, Failure], schemas, strict=True)} | {
         str(Event): _event_schema(),
         str(str): _TEXT,
     }
-    paths: dict[str, dict[str, Any]] = {}
+    paths: dict[str, dict[str, Any]] = {"/health": {"get": _HEALTH}}
     for operation in operations:
         described = _described(operation, schema_of)
         paths.setdefault(operation.path, {})[operation.method.lower()] = described
@@ -51,7 +55,7 @@ def document(operations: Sequence[Operation]) -> bytes:
     )
 
 
-class _Failure(msgspec.Struct):
+class Failure(msgspec.Struct):
     error: str
     code: str
     hint: str = ""
@@ -75,7 +79,7 @@ def _described(operation: Operation, schema_of: Schemas) -> dict[str, Any]:
         "parameters": [*_path_parameters(operation), *_query_parameters(operation)],
         "responses": {
             "2XX": _answer(operation, schema_of),
-            **{status: _refusal(what, schema_of[str(_Failure)]) for status, what in _REFUSALS.items()},
+            **{status: _refusal(what, schema_of[str(Failure)]) for status, what in _REFUSALS.items()},
         },
     }
     if operation.scope:
@@ -114,3 +118,10 @@ def _refusal(what: str, failure: dict[str, Any]) -> dict[str, Any]:
 
 
 _TEXT = {"type": "string"}
+_HEALTH = {
+    "operationId": "health",
+    "summary": "Whether the server answers, and what it is.",
+    "parameters": [],
+    "security": [],
+    "responses": {"2XX": {"description": "It does."}},
+}

@@ -9,11 +9,15 @@ from trodo_cli.errors import InvalidInput, NotFound
 from trodo_cli.model import ids
 from trodo_cli.model.event import RunEnd, RunStart
 from trodo_cli.model.run import Run
+from trodo_cli.query.plan import Cursor
 from trodo_cli.server.call import Call, answer, in_thread
 from trodo_cli.wire.agntz import page_object, run_object
 from trodo_cli.wire.agntz_query import runs_query
 from trodo_cli.wire.requests import CancelRequest, Found, StartRequest, read_list_query
 from trodo_cli.wire.values import plain_value, storable_text
+
+MAX_PAGE_BYTES = 8 * 1024 * 1024
+"""What the payloads of one page hold at most; a larger run is a page of its own."""
 
 MAX_DEPTH = 100
 """How far up the root of a run is looked for."""
@@ -25,8 +29,8 @@ def list_runs(call: Call) -> Response:
         return answer(call.client.runs.list(limit=limit, cursor=cursor, wanted=wanted), native=True)
     wanted, limit, after = runs_query(call.query)
     page = call.client.runs.list(limit=limit, cursor=after.text() if after else None, wanted=wanted)
-    rows = [told_run(call.client, call.client.runs.get(run.id)) for run in page.rows]
-    return answer(page_object(rows, page.cursor), native=False)
+    rows, cut_at = _full_rows(call.client, page.rows)
+    return answer(page_object(rows, cut_at.text() if cut_at else page.cursor), native=False)
 
 
 def find_run(call: Call) -> Response:
@@ -61,6 +65,20 @@ def told_run(client: LocalClient, run: Run) -> dict[str, object]:
     """The run as agntz shows it."""
     root_id, depth = _lineage(client, run)
     return run_object(run, root_id=root_id, depth=depth)
+
+
+def _full_rows(client: LocalClient, runs: list[Run]) -> tuple[list[dict[str, object]], Cursor | None]:
+    """The runs with their payloads, as many as fit into one answer, and where it was cut short."""
+    rows: list[dict[str, object]] = []
+    size, cut_at = 0, None
+    for run in runs:
+        full = client.runs.get(run.id)
+        size += len(bytes(full.payload))
+        if rows and size > MAX_PAGE_BYTES:
+            return rows, cut_at
+        rows.append(told_run(client, full))
+        cut_at = Cursor(run.started_ns, run.id)
+    return rows, None
 
 
 def _cancelled(call: Call, asked: CancelRequest) -> Response:

@@ -1,6 +1,7 @@
 """A server from its socket to its last answer."""
 
 import asyncio
+import ctypes
 import errno
 import resource
 import signal
@@ -23,6 +24,10 @@ SHUTDOWN_SECONDS = 1.2
 OPEN_FILES = 16_384
 """Every connection is one; many systems allow a few hundred unless asked."""
 
+LARGE_BLOCK_BYTES = 256 * 1024
+_M_MMAP_THRESHOLD = -3
+"""As in malloc.h."""
+
 _REASONS = {
     errno.EADDRINUSE: "another program listens there",
     errno.EADDRNOTAVAIL: "it is no address of this machine",
@@ -43,6 +48,7 @@ def serve(
     At the first signal `on_stopping` lets streams end themselves; a second one ends everything at once.
     """
     _allow_many_files()
+    _give_memory_back()
     Server(app, on_started=on_started, on_stopping=on_stopping).run(sockets)
 
 
@@ -178,6 +184,12 @@ def _unavailable(address: str, port: int, error: OSError) -> Unavailable:
 
 def _joined(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _give_memory_back() -> None:
+    """Keep glibc from holding on to what large bodies took: blocks from this size on go back when they are freed."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
 
 
 def _allow_many_files() -> None:

@@ -11,7 +11,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-COLUMNS = "id run parent kind name status started_ns ended_ns model tokens_in tokens_out".split()
+COLUMNS = [
+    "id",
+    "run",
+    "parent",
+    "kind",
+    "name",
+    "status",
+    "started_ns",
+    "ended_ns",
+    "model",
+    "tokens_in",
+    "tokens_out",
+]
 
 Span = msgspec.defstruct(
     "Span",

@@ -71,6 +71,16 @@ def test_an_async_function_is_awaited_inside_its_span(recording: Recording) -> N
     assert (spans[0].details.input, spans[0].details.output) == ({"url": "a"}, "A")
 
 
+def test_agent_alone_calls_the_agent_what_the_function_is(recording: Recording) -> None:
+    @trodo.agent
+    def greeter(name: str) -> str:
+        return f"hello {name}"
+
+    assert greeter("ada") == "hello ada"
+    run = recording.run_of("greeter")
+    assert (run.status, run.details.output) == ("completed", "hello ada")
+
+
 def test_every_call_of_an_agent_function_is_a_run(recording: Recording) -> None:
     @trodo.agent("bot", distinct_id="ada", metadata={"v": 1})
     def answer(question: str) -> str:

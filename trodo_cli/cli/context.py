@@ -33,6 +33,11 @@ class Context:
         """The key to the target, and what said so."""
         return config.find_key(self.target, self._key_flag) if self.target.is_hosted else None
 
+    @property
+    def given_key(self) -> str | None:
+        """The key that the command line says; any other a program of the same user finds by itself."""
+        return self.key.value if self._key_flag is not None and self.key else None
+
     def api_key(self) -> str | None:
         """The key to send now: a server on this machine has a new one each time it starts. A flag is read once."""
         if self._key_flag is not None:
@@ -54,6 +59,11 @@ class Context:
     def is_terminal(self) -> bool:
         """Whether a person reads stdout."""
         return sys.stdout.isatty()
+
+    @property
+    def is_interactive(self) -> bool:
+        """Whether a person reads stdout and types."""
+        return self.is_terminal and sys.stdin.isatty()
 
     @property
     def colour(self) -> bool:

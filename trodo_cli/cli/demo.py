@@ -80,8 +80,8 @@ def _started(context: Context, arguments: list[str]) -> "Popen[str]":
     from subprocess import PIPE, Popen
 
     said = {"TRODO_TARGET": context.target.place} if context.target.is_chosen else {}
-    if key := context.api_key():
-        said["TRODO_API_KEY"] = key
+    if context.given_key is not None:
+        said["TRODO_API_KEY"] = context.given_key
 
     return Popen(
         [sys.executable, "-P", "-m", "trodo_cli.demo", *arguments],

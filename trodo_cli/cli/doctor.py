@@ -59,7 +59,7 @@ def _key(context: Context) -> Iterator[Finding]:
     if not context.target.is_hosted:
         return
     if context.key:
-        yield "key", "ok", context.key.source
+        yield "key", "info", context.key.source
     elif config.is_withheld(context.target):
         yield "key", "problem", f"TRODO_API_KEY is not sent: only {context.target.source} names this server"
     else:
@@ -71,7 +71,7 @@ def _answer(context: Context) -> Iterator[Finding]:
     try:
         yield from _contents(context.client)
     except Unauthorized as error:
-        yield "key", "problem", _in_words(error)
+        yield "access", "problem", _in_words(error)
     except TrodoError as error:
         yield "server" if context.target.is_hosted else "store", "problem", _in_words(error)
 

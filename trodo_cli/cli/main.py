@@ -14,7 +14,7 @@ from trodo_cli.errors import TrodoError
 app = typer.Typer(
     name="trodo",
     cls=Program,
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="The terminal for AI-agent runs: list them, open one's span tree, follow it live, stop it.",
@@ -32,6 +32,7 @@ app.command("doctor")(doctor.doctor)
 
 @app.callback()
 def root(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
     target: Target = None,  # noqa: ARG001 - kept for the command, see options
     api_key: ApiKey = None,  # noqa: ARG001
@@ -43,6 +44,21 @@ def root(
 
         write_text(f"trodo {__version__}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        _explore_or_help(context)
+
+
+def _explore_or_help(context: typer.Context) -> None:
+    """`trodo` alone: the explorer for a person, help for anybody else."""
+    from trodo_cli.cli.context import Context
+    from trodo_cli.cli.explore import explore
+    from trodo_cli.cli.output import write_text
+
+    surroundings = Context(None)
+    if surroundings.is_interactive:
+        explore(surroundings)
+    else:
+        write_text(context.get_help())
 
 
 @app.command("help")

@@ -50,6 +50,11 @@ def tail(
     after = whole_number(since, "--since") if since is not None else 0
     context = Context(target)
     run_id = _awaited(context, run)
+    if context.is_interactive and not (plain or json or payload or since is not None):
+        from trodo_cli.cli.explore import explore
+
+        explore(context, run_id)
+        raise typer.Exit(_RESULTS.get(context.client.runs.get(run_id).status, ExitCode.OK))
     following = _Following(run_id, after)
     try:
         stream = context.client.traces.stream(

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from trodo_cli.cli.context import Context
+from trodo_cli.cli.explore import explore
 from trodo_cli.cli.options import ALL_FIELDS, Json, RunReference, Target
 
 app = typer.Typer(no_args_is_help=True, help="Show the span tree of a run.")
@@ -17,6 +18,7 @@ def show_trace(
     waterfall: Annotated[
         bool, typer.Option("--waterfall", help="With a bar of time beside each span.")
     ] = False,
+    tui: Annotated[bool, typer.Option("--tui", help="In the explorer.")] = False,
     json: Json = None,
     target: Target = None,
 ) -> None:
@@ -29,6 +31,9 @@ def show_trace(
 
     fields = output.chosen(SPAN_DETAIL_FIELDS, json) if json else SPAN_FIELDS
     context = Context(target)
+    if tui:
+        explore(context, context.run_id(run))
+        return
     trace = context.client.traces.get(context.run_id(run))
     if json and json != ALL_FIELDS:
         output.write_json_rows(trace.spans, fields)

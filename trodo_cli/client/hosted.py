@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from trodo_cli.client.asked import AskedRuns
 from trodo_cli.client.base import DEFAULT_LIMIT, Client, Keys, OnState, no_run, no_span, no_trace
-from trodo_cli.client.http import Http, KeyOf, TooLarge, part, read_json
+from trodo_cli.client.http import FIRST_ANSWER_SECONDS, Http, KeyOf, TooLarge, part, read_json
 from trodo_cli.client.sse import Follower
 from trodo_cli.errors import InvalidInput, NotFound
 from trodo_cli.model.event import Event
@@ -28,7 +28,7 @@ def open_server(url: str, key_of: KeyOf) -> Client:
     """A client for the server at a URL, ours or one that speaks agntz. Raises `Unavailable`."""
     http = Http(url, key_of)
     try:
-        health = read_json(http.get("/health"), dict[str, str])
+        health = read_json(http.get("/health", within_seconds=FIRST_ANSWER_SECONDS), dict[str, str])
     except BaseException:
         http.close()
         raise

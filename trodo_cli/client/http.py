@@ -27,6 +27,9 @@ NATIVE = "application/vnd.trodo+json"
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 20.0
+FIRST_ANSWER_SECONDS = 5.0
+"""For the question what a server is: one that is well answers it at once."""
+
 SILENCE_SECONDS = 37.5
 """How long a stream may say nothing: two and a half of the server's heartbeats."""
 
@@ -71,8 +74,10 @@ class Http:
         self._streams: set[httpx.Response] = set()
         logging.getLogger("httpx").addFilter(_not_ours)
 
-    def get(self, path: str, query: Mapping[str, str] | None = None) -> httpx.Response:
-        return self.request("GET", path, query=query)
+    def get(
+        self, path: str, query: Mapping[str, str] | None = None, *, within_seconds: float = ANSWER_SECONDS
+    ) -> httpx.Response:
+        return self.request("GET", path, query=query, within_seconds=within_seconds)
 
     def post(self, path: str, body: Any, *, wait_seconds: float = 0.0) -> httpx.Response:
         """Send a value as JSON; the answer may take `wait_seconds` longer than others."""
@@ -81,7 +86,7 @@ class Http:
             path,
             content=msgspec.json.encode(body),
             headers={"content-type": "application/json"},
-            wait_seconds=wait_seconds,
+            within_seconds=ANSWER_SECONDS + wait_seconds,
         )
 
     def post_lines(self, path: str, lines: bytes, query: Mapping[str, str]) -> httpx.Response:
@@ -99,10 +104,10 @@ class Http:
         query: Mapping[str, str] | None = None,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-        wait_seconds: float = 0.0,
+        within_seconds: float = ANSWER_SECONDS,
     ) -> httpx.Response:
         """One request. Raises the error that the answer stands for, `Unavailable` when there is none."""
-        timeout = httpx.Timeout(ANSWER_SECONDS + wait_seconds, connect=CONNECT_SECONDS)
+        timeout = httpx.Timeout(within_seconds, connect=CONNECT_SECONDS)
 
         def sent() -> httpx.Response:
             with self._in_our_words():

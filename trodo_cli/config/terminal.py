@@ -17,6 +17,11 @@ def wants_colour() -> bool | None:
     return False if os.environ.get("TERM") == "dumb" else None
 
 
+def pager() -> str:
+    """The command that shows a long text."""
+    return os.environ.get("PAGER") or "less"
+
+
 def speaks_unicode(encoding: str | None) -> bool:
     """Whether a stream of this encoding can show more than ASCII."""
     return (encoding or "").lower().replace("-", "") in ("utf8", "utf16", "utf32", "cp65001")

@@ -95,6 +95,10 @@ class Trace:
         """All spans in order of their starts; the first is the run itself."""
         return [root_span(self.summary), *sorted(self._spans.values(), key=_by_start)]
 
+    def span(self, span_id: str) -> Span | None:
+        """One span as it stands now."""
+        return self._spans.get(span_id)
+
     def tree(self) -> "Tree":
         """Who is below whom, as the spans stand now."""
         return Tree(self.run_id, self._spans)

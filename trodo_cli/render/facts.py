@@ -76,7 +76,7 @@ def as_of(run: Run, now_ns: int) -> int:
     """The moment up to which a run is known: now, its end, or the last sign of one that is lost."""
     if run.ended_ns is not None:
         return run.ended_ns
-    return (run.heartbeat_ns or now_ns) if run.status == "lost" else now_ns
+    return (run.heartbeat_ns or run.started_ns) if run.status == "lost" else now_ns
 
 
 def run_usage(run: Run, glyphs: Glyphs) -> str:

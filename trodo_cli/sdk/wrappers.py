@@ -1,6 +1,6 @@
 """Functions recorded as spans or runs: `agent`, `tool`, `llm`, `retrieval`, `trace`.
 
-All but `agent` have three forms: `tool(fn)`, `tool("name", fn)` and the decorator `@tool("name")`. The
+All but `agent`, which is a decorator only, have three forms: `tool(fn)`, `tool("name", fn)` and `@tool("name")`. The
 arguments become the input, the result the output; plain, async, generator and async generator
 functions alike.
 """
@@ -21,7 +21,7 @@ Function = TypeVar("Function", bound=AnyFunction)
 
 
 def agent(
-    agent_name: str,
+    agent_name: Any,
     *,
     distinct_id: Any = None,
     conversation_id: Any = None,
@@ -29,7 +29,13 @@ def agent(
     metadata: dict[str, Any] | None = None,
     user: dict[str, Any] | None = None,
 ) -> Callable[[Function], Function]:
-    """Decorator: every call of the function is a run of this agent. Arguments as for `wrap_agent`."""
+    """Decorator: every call of the function is a run of this agent. Arguments as for `wrap_agent`.
+
+    As `@agent` alone the agent is called what the function is.
+    """
+    if callable(agent_name):
+        recorded: AnyFunction = agent(getattr(agent_name, "__name__", "agent"))(agent_name)
+        return recorded
 
     def opened(function: AnyFunction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Block:
         return wrap_agent(

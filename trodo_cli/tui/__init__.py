@@ -1,0 +1,1 @@
+"""The explorer: runs and traces on a full screen."""

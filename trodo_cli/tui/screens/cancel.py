@@ -1,0 +1,47 @@
+"""Before a run is asked to stop: which, and why."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from trodo_cli.model.run import Run
+from trodo_cli.render.excerpt import short_line
+from trodo_cli.render.facts import run_label
+
+if TYPE_CHECKING:
+    from trodo_cli.tui.app import Explorer
+
+
+class CancelScreen(ModalScreen[str | None]):
+    """Gives the reason, which may be empty; None when nobody is to be stopped."""
+
+    app: "Explorer"
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "no")]
+
+    def __init__(self, runs: list[Run]) -> None:
+        super().__init__()
+        self._runs = runs
+
+    def compose(self) -> ComposeResult:
+        glyphs = self.app.glyphs
+        named = ", ".join(
+            f"{short_line(run.agent, glyphs, 40)} {run_label(run, glyphs)}" for run in self._runs[:4]
+        )
+        more = f" and {len(self._runs) - 4} more" if len(self._runs) > 4 else ""
+        with Vertical(id="question"):
+            yield Static(Content(f"Ask to stop: {named}{more}, with every run below?"))
+            yield Static(Content("The call in flight finishes, nothing further starts."))
+            yield Input(placeholder="reason (may be empty)", id="reason")
+            yield Static(Content("enter asks, escape leaves it running"), id="keys")
+
+    def on_mount(self) -> None:
+        self.query_one(Input).focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value.strip())

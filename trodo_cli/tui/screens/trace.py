@@ -1,0 +1,334 @@
+"""One run: its span tree with the waterfall, the details of the row under the cursor, and what can be done with it."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Footer, Input
+
+from trodo_cli.client.base import StreamState
+from trodo_cli.insight.failure import failure
+from trodo_cli.model import ids
+from trodo_cli.model.event import Event, RunEnd, RunStart, SpanEnd, SpanStart, SpanUpdate
+from trodo_cli.model.run import Run
+from trodo_cli.model.span import Span
+from trodo_cli.model.trace import Trace
+from trodo_cli.render.facts import as_of
+from trodo_cli.render.rows import Row
+from trodo_cli.render.timeline import Window
+from trodo_cli.tui.feed import Failed, Heard, Listed, Loaded, RunFeed, State
+from trodo_cli.tui.keys import TRACE, bindings
+from trodo_cli.tui.outline import Outline
+from trodo_cli.tui.widgets.detail import Detail
+from trodo_cli.tui.widgets.spans import Spans
+from trodo_cli.tui.widgets.verdict import Verdict
+
+if TYPE_CHECKING:
+    from trodo_cli.tui.app import Explorer
+
+Change = Callable[[Outline, Row], None]
+"""Something done to the outline at a row."""
+
+BATCH = 400
+"""How many events one frame takes in at most."""
+
+TICK_SECONDS = 0.2
+"""How often the clocks of running work move."""
+
+WIDE_CELLS = 120
+"""From here on the details stand beside the tree, else below it."""
+
+
+class TraceScreen(Screen[None]):
+    """Follows a run while it is shown."""
+
+    app: "Explorer"
+
+    BINDINGS = bindings(TRACE)
+
+    class Woken(Message):
+        """The feed has heard something."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__()
+        self.run_id = run_id
+        self.trace: Trace | None = None
+        self._state: StreamState | str = "loading"
+        self._levels: int | None = 2
+        self._is_following = False
+        self._newest: str | None = None
+        self._sought = ""
+
+    def compose(self) -> ComposeResult:
+        glyphs = self.app.glyphs
+        yield Verdict(glyphs)
+        with Container(id="body"):
+            yield Spans(glyphs)
+            yield Detail(glyphs, self.app.payloads(self.run_id))
+        yield Input(placeholder="search names, models, tools and errors", id="search")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self._feed = RunFeed(self.app.client, self.run_id, lambda: self.post_message(self.Woken()))
+        self._feed.start()
+        self.set_interval(TICK_SECONDS, self._tick)
+        self.query_one("#search").display = False
+        self.spans.focus()
+
+    def on_unmount(self) -> None:
+        self._feed.stop()
+
+    @property
+    def spans(self) -> Spans:
+        return self.query_one(Spans)
+
+    @property
+    def outline(self) -> Outline | None:
+        return self.spans.outline
+
+    @property
+    def current(self) -> Row | None:
+        return self.spans.current
+
+    # -- what is heard ---------------------------------------------------------------------------
+
+    def on_trace_screen_woken(self) -> None:
+        before = self.current.key if self.current else None
+        for heard in self._feed.take(BATCH):
+            self._hear(heard)
+        self._paint(before)
+
+    def _hear(self, heard: Heard) -> None:
+        match heard:
+            case Loaded(trace):
+                self._load(trace)
+            case State(name):
+                self._state = name
+            case Failed(error):
+                self._state = "ended"
+                self.notify(f"{error.message}. {error.hint}", severity="error", markup=False)
+            case Listed():
+                pass
+            case event if self.trace is not None:
+                self.trace.apply(event)
+                self._put(event)
+
+    def _load(self, trace: Trace) -> None:
+        self.trace = trace
+        self.spans.outline = Outline(trace.summary)
+        self.spans.outline.load(trace)
+        if not trace.summary.is_terminal:
+            self._is_following = True
+
+    def _put(self, event: Event) -> None:
+        if self.outline is None or self.trace is None:
+            return
+        match event:
+            case SpanStart() | SpanUpdate() | SpanEnd():
+                if (span := self.trace.span(event.span.id)) is not None:
+                    self.outline.put(span)
+                    self._newest = span.id
+            case RunStart() | RunEnd():
+                self.outline.set_run(self.trace.summary)
+
+    def _paint(self, cursor: str | None) -> None:
+        if self.trace is None or self.outline is None:
+            return
+        run = self.trace.summary
+        self.spans.window = self._window(run)
+        self.spans.keep(self._newest if self._is_following and self._newest else cursor)
+        self._head(run)
+        self.on_lines_moved()
+
+    def _head(self, run: Run) -> None:
+        head = self.query_one(Verdict)
+        head.following = self._is_following and not run.is_terminal
+        head.show(run, self._state)
+        self.app.last_seen = run
+
+    def _tick(self) -> None:
+        if self.trace is None or self._state == "ended":
+            return
+        self.spans.window = self._window(self.trace.summary)
+        self.spans.refresh()
+        self.query_one(Verdict).refresh()
+
+    def _window(self, run: Run) -> Window:
+        """From the run's start to its end, or to now."""
+        return Window(run.started_ns, max(as_of(run, ids.now_ns()), run.started_ns))
+
+    # -- moving ----------------------------------------------------------------------------------
+
+    def on_lines_moved(self) -> None:
+        if row := self.current:
+            self.query_one(Detail).show(row)
+
+    def on_lines_picked(self) -> None:
+        self.action_toggle_fold()
+
+    def on_resize(self) -> None:
+        self.query_one("#body").set_class(self.size.width >= WIDE_CELLS, "wide")
+
+    def action_zoom(self) -> None:
+        row = self.current
+        if row is None or self.outline is None:
+            return
+        if row.link is not None:
+            self.app.push_screen(TraceScreen(row.link.id))
+        elif row.below:
+            self.outline.zoom(row.key)
+            self.spans.keep(row.key)
+
+    def action_back(self) -> None:
+        if self.outline is not None and self.outline.zoomed is not None:
+            key = self.outline.zoomed
+            self.outline.zoom(None)
+            self.spans.keep(key)
+        else:
+            self.app.leave_screen()
+
+    def action_toggle_fold(self) -> None:
+        self._folded(lambda outline, row: outline.toggle(row.key))
+
+    def action_unfold(self) -> None:
+        row = self.current
+        if row and row.hidden:
+            self._folded(lambda outline, row: outline.open(row.key))
+        else:
+            self.spans.action_down()
+
+    def action_fold(self) -> None:
+        row = self.current
+        if row and row.below and not row.hidden:
+            self._folded(lambda outline, row: outline.close(row.key))
+        elif row and self.outline and (above := self.outline.parents(row.key)):
+            self.spans.cursor = self.outline.place(above[-1].key) or 0
+
+    def action_deeper(self) -> None:
+        self._level(1)
+
+    def action_shallower(self) -> None:
+        self._level(-1)
+
+    def _level(self, step: int) -> None:
+        self._levels = max((self._levels or 0) + step, 1)
+        self._folded(lambda outline, _row: outline.set_levels(self._levels))
+
+    def _folded(self, change: Change) -> None:
+        if self.outline and (row := self.current):
+            change(self.outline, row)
+            self._stop_following()
+            kept = row.key if self.outline.place(row.key) is not None else None
+            self.spans.keep(kept)
+
+    def _go(self, key: str | None, missing: str) -> None:
+        """Put the cursor on a row, wherever it is folded away."""
+        if self.outline is None or key is None:
+            self.notify(missing, timeout=2, markup=False)
+            return
+        self._stop_following()
+        self.outline.reveal(key)
+        self.spans.keep(key)
+
+    # -- finding ---------------------------------------------------------------------------------
+
+    def action_search(self) -> None:
+        field = self.query_one("#search", Input)
+        field.display = True
+        field.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self._sought = event.value.strip().lower()
+        event.input.display = False
+        self.spans.focus()
+        self.action_next_match()
+
+    def action_next_match(self) -> None:
+        self._match(forward=True)
+
+    def action_previous_match(self) -> None:
+        self._match(forward=False)
+
+    def _match(self, *, forward: bool) -> None:
+        row = self.current
+        if not self._sought or row is None or self.outline is None:
+            return
+        self._go(self.outline.find(self._fits, row.key, forward), f"nothing fits {self._sought!r}")
+
+    def _fits(self, subject: Span | Run) -> bool:
+        texts = (
+            (subject.name, subject.model, subject.tool, subject.error)
+            if isinstance(subject, Span)
+            else (subject.agent, subject.id, subject.error)
+        )
+        return any(self._sought in text.lower() for text in texts if text)
+
+    def action_next_error(self) -> None:
+        self._error(forward=True)
+
+    def action_previous_error(self) -> None:
+        self._error(forward=False)
+
+    def _error(self, *, forward: bool) -> None:
+        if self.outline and (row := self.current):
+            self._go(self.outline.next_failed(row.key, forward), "nothing failed")
+
+    def action_root_cause(self) -> None:
+        cause = failure(self.trace) if self.trace else None
+        if cause and cause.child:
+            self._go(cause.child.id, "nothing failed")
+        else:
+            self._go(cause.span.id if cause else None, "nothing failed")
+
+    # -- following, looks, details -----------------------------------------------------------------
+
+    def action_follow(self) -> None:
+        self._is_following = True
+        self._paint(None)
+
+    def on_key(self) -> None:
+        if self.focused is self.spans and self.spans.cursor != self.spans.count - 1:
+            self._stop_following()
+
+    def _stop_following(self) -> None:
+        if self._is_following:
+            self._is_following = False
+            if self.trace:
+                self._head(self.trace.summary)
+
+    def action_waterfall(self) -> None:
+        self.spans.bars = not self.spans.bars
+        self.spans.changed()
+
+    def action_details(self) -> None:
+        detail = self.query_one(Detail)
+        detail.display = not detail.display
+
+    def action_next_tab(self) -> None:
+        self.query_one(Detail).turn(1)
+
+    def action_previous_tab(self) -> None:
+        self.query_one(Detail).turn(-1)
+
+    def action_details_down(self) -> None:
+        self.query_one(Detail).scroll_page_down(animate=False)
+
+    def action_details_up(self) -> None:
+        self.query_one(Detail).scroll_page_up(animate=False)
+
+    def action_copy(self) -> None:
+        self.app.copy(self.query_one(Detail).text())
+
+    def action_pager(self) -> None:
+        self.app.page(self.query_one(Detail).text())
+
+    # -- stopping --------------------------------------------------------------------------------
+
+    def action_cancel(self) -> None:
+        row = self.current
+        run = row.link if row and row.link else (self.trace.summary if self.trace else None)
+        if run is not None:
+            self.app.ask_to_cancel([run])

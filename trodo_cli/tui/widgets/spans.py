@@ -1,0 +1,88 @@
+"""The span tree of a run, with the bars of its waterfall; ancestors of what is seen stay at the top."""
+
+from textual.reactive import reactive
+from textual.strip import Strip
+
+from trodo_cli.model import ids
+from trodo_cli.render.rows import Row
+from trodo_cli.render.text import row_line
+from trodo_cli.render.theme import Glyphs, Line
+from trodo_cli.render.timeline import Window
+from trodo_cli.tui.outline import Outline
+from trodo_cli.tui.paint import PINNED, strip
+from trodo_cli.tui.widgets.lines import Lines
+
+MOST_PINNED = 4
+LEAST_BAR_WIDTH = 60
+"""Cells of a row from which on a bar stands beside it."""
+
+
+class Spans(Lines):
+    """Paints what an outline shows."""
+
+    bars: reactive[bool] = reactive(True)
+    """Whether a bar of time stands beside each row, where there is room for one."""
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__()
+        self._glyphs = glyphs
+        self.outline: Outline | None = None
+        self.window = Window(0, 0)
+        self._seen: tuple[int, list[Row]] = (0, [])
+
+    @property
+    def count(self) -> int:
+        return self.outline.count if self.outline else 0
+
+    @property
+    def current(self) -> Row | None:
+        """The row under the cursor."""
+        return self.outline.row(self.cursor) if self.outline and self.count else None
+
+    def changed(self) -> None:
+        """The outline is another one than it was: paint again."""
+        self._seen = (0, [])
+        self.recount()
+
+    def keep(self, key: str | None) -> None:
+        """Paint again, the cursor on the row of this key wherever it is now."""
+        place = self.outline.place(key) if self.outline and key else None
+        self.changed()
+        if place is not None:
+            self.cursor = place
+
+    def line(self, row: int, width: int) -> Line:
+        return self._line(self._row(row), width)
+
+    def render_line(self, y: int) -> Strip:
+        pinned = self._pinned()
+        if y >= len(pinned):
+            return super().render_line(y)
+        width = self.scrollable_content_region.width
+        return strip(self._line(pinned[y], width), width, PINNED).apply_style(self.rich_style)
+
+    def _line(self, row: Row, width: int) -> Line:
+        window = self.window if self.bars and width >= LEAST_BAR_WIDTH else None
+        return row_line(row, self._glyphs, ids.now_ns(), width, window)
+
+    @property
+    def covered(self) -> int:
+        return len(self._pinned())
+
+    def _pinned(self) -> list[Row]:
+        """The ancestors of the first row that is seen, those nearest to it."""
+        top = round(self.scroll_offset.y)
+        if not top or not self.outline or top >= self.count:
+            return []
+        room = min(MOST_PINNED, self.page // 4)
+        return self.outline.parents(self._row(top).key, room) if room else []
+
+    def _row(self, row: int) -> Row:
+        """A row of the outline; those of one screen are read together."""
+        first, rows = self._seen
+        if not first <= row < first + len(rows):
+            assert self.outline is not None
+            first = max(row - 1, 0)
+            rows = self.outline.rows(first, self.page + 2)
+            self._seen = (first, rows)
+        return rows[row - first]

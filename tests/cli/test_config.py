@@ -488,7 +488,7 @@ def test_doctor_says_which_server_is_used_why_and_that_it_answers(cli: Cli, team
     cli.run("config", "set", "api-key", input=secret)
     found = findings(cli)
     assert found["target"] == ("info", f"{url} (profile team ({cli.home / 'config.toml'}))")
-    assert found["key"] == ("ok", f"stored for team in {cli.home / 'credentials.toml'}")
+    assert found["key"] == ("info", f"stored for team in {cli.home / 'credentials.toml'}")
     assert found["service"] == ("ok", "trodo")
     assert found["version"] == ("ok", __version__)
     assert found["newest run"] == ("info", f"{run_id(1)} team-agent completed")
@@ -499,11 +499,12 @@ def test_doctor_says_which_server_is_used_why_and_that_it_answers(cli: Cli, team
 def test_doctor_says_what_is_wrong_with_a_key(cli: Cli, team: Cli) -> None:
     url, _ = served(team)
     target = ("--target", url)
-    assert findings(cli, *target)["key"][0] == "problem"
-    assert "wants a key" in findings(cli, *target)["key"][1]
+    without = findings(cli, *target)["access"]
+    assert without[0] == "problem"
+    assert "wants a key" in without[1]
     wrong = findings(cli, *target, TRODO_API_KEY=SECRET)
-    assert wrong["key"][0] == "problem"
-    assert "does not know this key" in wrong["key"][1]
+    assert wrong["access"][0] == "problem"
+    assert "does not know this key" in wrong["access"][1]
     assert wrong["service"] == ("ok", "trodo")
     broken = findings(cli, *target, TRODO_API_KEY="hunter2 hunter2")
     assert broken["key"][0] == "problem"

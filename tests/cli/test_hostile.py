@@ -128,9 +128,9 @@ def views(recorded: Recorded, name: str) -> Iterator[tuple[int, Arguments]]:
     yield 0, ("trace", "show", failed, "--full", "--waterfall")
     yield 0, ("trace", "show", cancelled, "--full")
     yield 0, ("trace", "show", lost)
-    yield 6, ("tail", failed)
-    yield 7, ("tail", cancelled)
-    yield 6, ("tail", lost)
+    yield 6, ("tail", failed, "--since", "0")
+    yield 7, ("tail", cancelled, "--since", "0")
+    yield 6, ("tail", lost, "--since", "0")
 
 
 def called(
@@ -320,7 +320,7 @@ def test_what_a_person_typed_is_quoted_inert_in_errors(cli: Cli, columns: int) -
         for text in texts
         for command in (
             ("runs", "show", "--", text),
-            ("tail", "--", text),
+            ("tail", "--since", "0", "--", text),
             ("runs", "list", f"--status={text}"),
             ("runs", "list", f"--since={text}"),
             ("runs", "list", f"--min-cost={text}"),

@@ -249,9 +249,9 @@ def test_json_with_names_gives_those_parts_of_each_event(cli: Cli) -> None:
     ]  # fmt: skip
 
 
-def test_tail_on_a_terminal_is_coloured_and_plain_is_not(cli: Cli) -> None:
+def test_lines_on_a_terminal_are_coloured_and_plain_ones_are_not(cli: Cli) -> None:
     cli.publish(run(1, "worker", span("work", status="error", error="broke"), status="failed"))
-    code, sent = cli.terminal("tail", "latest").end()
+    code, sent = cli.terminal("tail", "latest", "--since", "0").end()
     plain_code, plain = cli.terminal("tail", "latest", "--plain").end()
     assert (code, plain_code) == (6, 6)
     assert b"\x1b[31m" in sent

@@ -5,7 +5,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.render.made import NOON, RUN_ID, failed_trace, run, span, trace
@@ -18,7 +18,7 @@ from trodo_cli.tui import branch
 from trodo_cli.tui.outline import Outline
 
 ROOT = root_span_id(RUN_ID)
-NAMES = "abcdefghijkl"
+NAMES = "abcdefgh"
 
 keys = st.sampled_from([*NAMES, ROOT, "ghost"])
 times = st.integers(NOON, NOON + 4)
@@ -48,6 +48,7 @@ news = st.one_of(
     st.tuples(st.just("set_run"), st.builds(run, st.sampled_from(["running", "failed"]))),
 )
 happenings = st.lists(st.one_of(news, news, foldings), max_size=60)
+long_stories = st.lists(st.one_of(news, news, foldings), min_size=25, max_size=60)
 
 
 class Story:
@@ -111,14 +112,17 @@ def shown(outline: Outline) -> list[str]:
         ("put", span("d", "b", status="error")),
     ]
 )
+@example([("put", span("a", ROOT)), ("put", span(ROOT, "a"))])
 @example([("set_levels", None), ("put", span("b", "a")), ("put", span("c", "b")), ("put", span("a"))])
 def test_whatever_happens_the_rows_are_those_of_the_whole_trace(happened: list[tuple[str, Any]]) -> None:
     story = Story()
     with patch.object(branch, "BLOCK", 2):
-        for what, of in happened:
+        for turn, (what, of) in enumerate(happened):
             story.happen(what, of)
             expected = story.expected()
+            place = turn % len(expected)
             assert story.outline.count == len(expected)
+            assert story.outline.row(place) == expected[place]
             assert story.outline.rows(0, len(expected)) == expected
 
 
@@ -182,25 +186,29 @@ def test_what_is_found_is_the_next_one_round_the_whole_tree(
 
 
 @given(
-    st.lists(st.integers(0, 200), unique=True, min_size=1), st.lists(st.integers(0, 400)), st.integers(1, 9)
+    st.lists(st.integers(0, 200), unique=True, min_size=1),
+    st.lists(st.integers(0, 66).map(lambda n: 3 * n)),
+    st.integers(1, 9),
 )
 def test_many_siblings_that_come_in_any_order(starts: list[int], toggled: list[int], block: int) -> None:
     """Every third one has two children of its own; looking in between keeps sums of blocks known."""
     story = Story()
-    story.happen("set_levels", 1)
     with patch.object(branch, "BLOCK", block):
         for turn, start in enumerate(starts):
-            story.happen("put", Span(id=str(start), started_ns=start))
             if start % 3 == 0:
                 story.happen("put", Span(id=f"{start}x", parent_id=str(start), started_ns=start))
                 story.happen("put", Span(id=f"{start}y", parent_id=str(start), started_ns=start + 1))
-            story.outline.row(story.outline.count // (turn % 3 + 1) - 1)
-        for start in toggled:
-            story.happen("toggle", str(start % 201))
-            story.outline.place(str(start))
-        expected = story.expected()
+            story.happen("put", Span(id=str(start), started_ns=start))
+            if turn < len(toggled):
+                story.happen("toggle", str(toggled[turn]))
+            expected = story.expected()
+            assert story.outline.row(len(expected) - 1) == expected[-1]
+            assert story.outline.place(expected[-1].key) == len(expected) - 1
         assert [story.outline.row(place) for place in range(len(expected))] == expected
         assert [story.outline.place(row.key) for row in expected] == list(range(len(expected)))
+        story.happen("set_levels", None)
+        expected = story.expected()
+        assert [story.outline.row(place) for place in range(len(expected))] == expected
 
 
 # -- one thing at a time -------------------------------------------------------------------------
@@ -280,13 +288,34 @@ def test_a_zoom_stays_through_levels_and_loading_and_ends_where_it_began() -> No
     before = shown(outline)
     outline.zoom("b")
     assert shown(outline) == ["b", "c", "d"]
+    outline.zoom(None)
+    assert shown(outline) == before == [ROOT, "a", "b", "e"]
+    outline.zoom("b")
     outline.set_levels(1)
     assert (shown(outline), outline.zoomed) == (["b", "c"], "b")
     outline.load(trace([span("b"), span("c", "b")]))
     assert (shown(outline), outline.zoomed) == (["b", "c"], "b")
     outline.load(trace([span("a"), span("c")]))
     assert (shown(outline), outline.zoomed) == ([ROOT, "a", "c"], None)
-    assert before == [ROOT, "a", "b", "e"]
+
+
+def test_what_is_zoomed_into_stays_open_when_what_is_above_it_moves() -> None:
+    outline = made([span("x"), span("a"), span("b", "a"), span("c", "b"), span("d", "c")])
+    outline.zoom("b")
+    outline.put(span("a", "x"))
+    assert shown(outline) == ["b", "c", "d"]
+    outline.zoom(None)
+    assert shown(outline) == [ROOT, "x", "a"]
+
+
+def test_a_span_that_waits_no_more_is_left_alone_when_its_old_parent_comes() -> None:
+    deep = [span("e"), span("f", "e"), span("g", "f"), span("kept", "x"), span("z", "y")]
+    outline = made([*deep, span("x", "late", 0.5), span("y", "late", 0.1)])
+    outline.put(span("x", "g", 0.5))
+    outline.put(span("y", "x", 0.1))
+    outline.put(span("late"))
+    outline.reveal("y")
+    assert [outline.row(outline.place(key) or 0).hidden for key in ("x", "y")] == [0, 1]
 
 
 def test_revealing_what_the_zoom_leaves_out_ends_the_zoom() -> None:
@@ -312,11 +341,13 @@ def test_errors_are_walked_through_in_order_and_round_again() -> None:
 
 def test_a_chain_of_ten_thousand_spans_can_be_loaded_folded_searched_and_left() -> None:
     chain = [span(f"{n:05}", f"{n - 1:05}" if n else None) for n in range(10_000)]
+    chain += [span(f"beside {n}", f"{n:05}", start=1) for n in (9_000, 9_939, 9_940, 9_998)]
     outline = made(chain)
     assert outline.count == 3
     outline.reveal("09999")
-    assert outline.count == 10_001
-    assert outline.row(10_000) == flatten(trace(chain), ViewState(levels=None))[-1]
+    assert outline.count == 10_005
+    assert outline.row(10_000).guides == (1 << 59) + (1 << 58) + 1
+    assert outline.rows(9_995, 20) == flatten(trace(chain), ViewState(levels=None))[9_995:]
     assert [row.key for row in outline.parents("09999", 2)] == ["09997", "09998"]
     outline.put(span("late", "09999", status="error"))
     assert outline.next_failed(ROOT) == "late"

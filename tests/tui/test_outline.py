@@ -104,7 +104,8 @@ def shown(outline: Outline) -> list[str]:
 # -- against flatten -----------------------------------------------------------------------------
 
 
-@given(happenings)
+@settings(max_examples=200)
+@given(long_stories)
 @example([("put", span("a", "b")), ("put", span("b", "c")), ("put", span("c", "a")), ("put", span("c"))])
 @example(
     [  # a circle is broken by a span that moves deep below another one

@@ -45,8 +45,8 @@ class Spans(Lines):
         self.recount()
 
     def keep(self, key: str | None) -> None:
-        """Paint again, the cursor on the row of this key wherever it is now."""
-        place = self.outline.place(key) if self.outline and key else None
+        """Paint again, the cursor on the row of this key wherever it is now, or on what it is folded away in."""
+        place = self.outline.nearest_place(key) if self.outline and key else None
         self.changed()
         if place is not None:
             self.cursor = place

@@ -29,7 +29,7 @@ THEMES = ("ansi-dark", "ansi-light", "textual-dark", "textual-light", "nord", "g
 class Explorer(App[None]):
     """Shows one run, or the list of runs."""
 
-    CSS_PATH = Path("trodo.tcss")
+    CSS_PATH = Path(__file__).with_name("trodo.tcss")
     TITLE = "trodo"
     BINDINGS = bindings(EVERYWHERE)
     ENABLE_COMMAND_PALETTE = True

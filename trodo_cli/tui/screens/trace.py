@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.message import Message
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widgets import Footer, Input
 
 from trodo_cli.client.base import RunFilter, StreamState
@@ -31,11 +32,14 @@ if TYPE_CHECKING:
 Change = Callable[[Outline, Row], None]
 """Something done to the outline at a row."""
 
-FRAME_NS = 8_000_000
-"""How long one frame takes in what was heard."""
+INTAKE_NS = 6_000_000
+"""How long what was heard is taken in at one go."""
 
 REST_SECONDS = 0.004
-"""Between two frames while more is there, so that keys come through and the screen is painted."""
+"""Between two goes while more is there, so that keys come through."""
+
+FRAME_SECONDS = 0.1
+"""Between two frames that nobody asked for by a key."""
 
 MOST_BELOW = 1_000
 """How many runs below this one are shown, the newest."""
@@ -66,6 +70,8 @@ class TraceScreen(Screen[None]):
         self._is_following = False
         self._sought = ""
         self._hunt: Hunt | None = None
+        self._frame: Timer | None = None
+        self._painted_ns = 0
 
     def compose(self) -> ComposeResult:
         glyphs = self.app.glyphs
@@ -108,20 +114,25 @@ class TraceScreen(Screen[None]):
     # -- what is heard ---------------------------------------------------------------------------
 
     def on_trace_screen_woken(self) -> None:
-        self._frame()
+        self._take_in()
 
-    def _frame(self) -> None:
-        """Take in what was heard, for a part of a frame, and paint once."""
+    def _take_in(self) -> None:
+        """Take in what was heard, for a moment; then let keys through, and go on."""
         before = self.current.key if self.current else None
-        until = ids.monotonic_ns() + FRAME_NS
+        until = ids.monotonic_ns() + INTAKE_NS
         while (heard := self._below.take()) is not None:
             self._hear_below(heard)
         while (heard := self._feed.take()) is not None:
             self._hear(heard)
             if ids.monotonic_ns() > until:
-                self.set_timer(REST_SECONDS, self._frame)
+                self.set_timer(REST_SECONDS, self._take_in)
                 break
-        self._paint(before)
+        self.spans.hold_key(before)
+        wait_seconds = FRAME_SECONDS - (ids.monotonic_ns() - self._painted_ns) / 1e9
+        if self._frame is None and wait_seconds > 0:
+            self._frame = self.set_timer(wait_seconds, self._paint)
+        elif self._frame is None:
+            self._paint()
 
     def _hear(self, heard: Heard) -> None:
         match heard:
@@ -163,12 +174,14 @@ class TraceScreen(Screen[None]):
             case event:
                 picture.apply(event)
 
-    def _paint(self, cursor: str | None) -> None:
+    def _paint(self) -> None:
+        self._frame, self._painted_ns = None, ids.monotonic_ns()
         if self.picture is None:
             return
-        run = self.picture.run
+        run, row = self.picture.run, self.current
         self.spans.window = self._window(run)
-        self.spans.keep(self.picture.newest if self._is_following and self.picture.newest else cursor)
+        newest = self.picture.newest if self._is_following else None
+        self.spans.keep(newest or (row.key if row else None))
         self._head(run)
         self.on_lines_moved()
 
@@ -323,7 +336,7 @@ class TraceScreen(Screen[None]):
 
     def action_follow(self) -> None:
         self._is_following = True
-        self._paint(None)
+        self._paint()
 
     def on_key(self) -> None:
         if self.focused is self.spans and self.spans.cursor != self.spans.count - 1:

@@ -2,9 +2,7 @@
 
 from collections.abc import Callable
 
-from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.timer import Timer
 
@@ -16,7 +14,7 @@ from trodo_cli.render.excerpt import first_line
 from trodo_cli.render.rows import Row
 from trodo_cli.render.tabs import Tab, tabs
 from trodo_cli.render.theme import Glyphs, Line, plain
-from trodo_cli.tui.paint import strip
+from trodo_cli.tui.widgets.scrolled import Scrolled
 
 REST_SECONDS = 0.08
 """How long the cursor must rest on a row before its payload is read."""
@@ -25,7 +23,7 @@ Read = Callable[[Row], Span | Run]
 """The subject of a row with its payload. Raises `TrodoError`."""
 
 
-class Detail(ScrollView):
+class Detail(Scrolled):
     """A line of tab names, and below it what is in the one that is shown."""
 
     class Looked(Message):
@@ -72,7 +70,7 @@ class Detail(ScrollView):
 
     def text(self) -> str:
         """What is shown, as plain text; of a large value that takes a while."""
-        lines = self._tab().all(self._width()) if self._tabs else []
+        lines = self._tab().all(self.cells) if self._tabs else []
         return "\n".join(plain(line).rstrip() for line in lines)
 
     def on_detail_looked(self, message: "Detail.Looked") -> None:
@@ -91,14 +89,13 @@ class Detail(ScrollView):
         """A long value is laid out as far as somebody has scrolled, and some way on."""
         super().watch_scroll_y(old_value, new_value)
         if self._tabs and round(new_value) + self.size.height >= self.virtual_size.height - 1:
-            self._tab().lines(round(new_value), self.size.height, self._width())
+            self._tab().lines(round(new_value), self.size.height, self.cells)
             self._resized()
 
     def render_line(self, y: int) -> Strip:
-        width = self._width()
-        return strip(self._line(y, width), width).apply_style(self.rich_style)
+        return self.painted(self._line(y))
 
-    def _line(self, y: int, width: int) -> Line:
+    def _line(self, y: int) -> Line:
         if not self._tabs:
             return []
         if y == 0:
@@ -107,7 +104,7 @@ class Detail(ScrollView):
             y -= 1
             if y == 0:
                 return [(f" {first_line(self._missing, self._glyphs)}", "error")]
-        lines = self._tab().lines(y - 1 + round(self.scroll_offset.y), 1, width)
+        lines = self._tab().lines(y - 1 + self.top, 1, self.cells)
         return lines[0] if lines else []
 
     def _look(self) -> None:
@@ -130,9 +127,7 @@ class Detail(ScrollView):
         self._resized()
 
     def _resized(self) -> None:
-        height = self._tab().height(self._width()) + 1 if self._tabs else 0
-        self.virtual_size = Size(self._width(), height)
-        self.refresh()
+        self.extend(self._tab().height(self.cells) + 1 if self._tabs else 0)
 
     def _place(self) -> int:
         names = [tab.name for tab in self._tabs]
@@ -144,6 +139,3 @@ class Detail(ScrollView):
     def _names(self) -> Line:
         shown = self._place()
         return [(f" {tab.name} ", "heading" if at == shown else "muted") for at, tab in enumerate(self._tabs)]
-
-    def _width(self) -> int:
-        return max(self.scrollable_content_region.width, 1)

@@ -1,7 +1,7 @@
 """One explorer in a process of its own: `python -m tests.bench.explorers CONTENDER FILE RUN SECONDS`, figures as JSON.
 
 Headless, 120 x 40. `paint_ms`: from the wish for the run's rows to the first frame with some of them; `whole_ms`: until
-all are there; `rss_mb`: what the process has grown by; `key_ms`: from a key to the frame with the cursor on another row,
+all are there; `rss_mb`: what the process has grown by; `key_ms`: from a key to the frame with the cursor elsewhere,
 again and again while events come.
 """
 
@@ -173,13 +173,18 @@ async def measured(app: Any, seconds: float) -> dict[str, Any]:
     return found
 
 
+LOWEST, HIGHEST = 5, 30
+"""Between these rows the cursor goes down and up."""
+
+
 async def keys(app: Any, seconds: float) -> Any:
     await asyncio.sleep(0.5)
-    until, turn = time.perf_counter() + seconds, 0
+    until, key = time.perf_counter() + seconds, "down"
     while time.perf_counter() < until:
-        place, turn = app.place, turn + 1
+        place = app.place
+        key = "down" if place < LOWEST else "up" if place > HIGHEST else key
         began = time.perf_counter()
-        app.simulate_key("down" if turn // 20 % 2 == 0 else "up")
+        app.simulate_key(key)
         try:
             at = await framed(app, lambda place=place: app.place != place, LONGEST_SECONDS)
         except TimeoutError:

@@ -38,8 +38,9 @@ MOVING = (
 RUNS = (
     Key("enter,l,right", "open", "open", "Open the run.", True),
     Key("slash", "filter", "filter", "Filter the list, as in status:failed agent:writer since:2h.", True),
-    Key("escape", "clear", "clear", "Take filter and marks away."),
-    Key("space", "mark", "mark", "Mark the run, for cancelling several."),
+    Key("escape", "clear", "clear", "Take the marks away, then the filter."),
+    Key("space", "mark", "mark", "Mark the run, or take its mark away, and go on.", True),
+    Key("asterisk", "mark_all", "mark all", "Mark every run of the list, or none."),
     Key("a", "below", "all runs", "Show runs below another one too, or only those at the top.", True),
     Key("c", "cancel", "cancel", "Ask the run, or the marked ones, to stop.", True),
     Key("y", "copy", "copy id", "Copy the run's id."),
@@ -72,10 +73,22 @@ TRACE = (
 )
 
 
+_NAMES = {
+    "question_mark": "?", "slash": "/", "plus": "+", "equals_sign": "=", "minus": "-", "asterisk": "*",
+    "escape": "esc", "pagedown": "pgdn", "pageup": "pgup", "ctrl+p": "^p", "ctrl+d": "^d", "ctrl+u": "^u",
+}  # fmt: skip
+
+
+def names(key: Key) -> list[str]:
+    """Its keys as a person knows them."""
+    return [_NAMES.get(name, name) for name in key.keys.split(",")]
+
+
 def bindings(*tables: tuple[Key, ...]) -> list[Binding | tuple[str, str] | tuple[str, str, str]]:
     """The bindings of these tables, as a screen or an app wants them."""
     return [
-        Binding(key.keys, key.action, key.label, show=key.shown, tooltip=key.what)
+        Binding(name, key.action, key.label, show=key.shown and not at, key_display=shown, tooltip=key.what)
         for table in tables
         for key in table
+        for at, (name, shown) in enumerate(zip(key.keys.split(","), names(key), strict=True))
     ]

@@ -6,7 +6,7 @@ from textual.widget import Widget
 from trodo_cli.client.base import StreamState
 from trodo_cli.model import ids
 from trodo_cli.model.run import Run
-from trodo_cli.render.facts import as_of
+from trodo_cli.render.facts import as_of, cancel_line
 from trodo_cli.render.report import verdict
 from trodo_cli.render.theme import Glyphs, Line, Piece, Role, line_cells, padded_line
 from trodo_cli.tui.paint import strip
@@ -55,23 +55,3 @@ class Verdict(Widget):
     def _cancel(self) -> Line:
         """What was asked, and what has become of it."""
         return cancel_line(self._run, self._glyphs) if self._run else []
-
-
-def cancel_line(run: Run, glyphs: Glyphs) -> Line:
-    """Requested, acknowledged, cancelled; or what happened instead."""
-    from trodo_cli.render.excerpt import first_line
-
-    asked = run.cancel
-    if asked is None:
-        return []
-    reason = f": {first_line(asked.reason, glyphs)}" if asked.reason else ""
-    steps = f"cancel requested{f' by {first_line(asked.by, glyphs)}' if asked.by else ''}{reason}"
-    if run.status == "cancelled":
-        return [(steps, "muted"), (f" {glyphs.arrow} cancelled", "cancelled")]
-    if run.is_terminal:
-        return [(steps, "muted"), (f" {glyphs.arrow} the run {run.status} first", "warning")]
-    if run.status == "lost":
-        return [(steps, "muted"), (f" {glyphs.arrow} the run gives no sign of life", "warning")]
-    if asked.delivered_ns is None:
-        return [(steps, "warning")]
-    return [(steps, "muted"), (f" {glyphs.arrow} acknowledged, the call in flight finishes", "warning")]

@@ -19,6 +19,7 @@ _DAY_NS = 86_400 * NANOS
 _MARK_CELLS = 2
 _STATUS_CELLS = 11
 _LEAST_AGENT_CELLS = 16
+_USUAL_AGENT_CELLS = 24
 _MOST_AGENT_CELLS = 40
 _LEAST_ERROR_CELLS = 12
 
@@ -39,7 +40,7 @@ class Columns:
                 break
             del cells[name]
         room = max(width - _taken(cells), 1)
-        agent = min(room, _MOST_AGENT_CELLS, max(room * 2 // 5, 2 * _LEAST_AGENT_CELLS))
+        agent = min(room, _MOST_AGENT_CELLS, max(room * 2 // 5, _USUAL_AGENT_CELLS))
         error = room - agent - _GAP
         return cls(agent, tuple(cells), error if error >= _LEAST_ERROR_CELLS else 0)
 

@@ -15,27 +15,38 @@ CURSOR = Style(reverse=True)
 PINNED = Style(underline=True)
 """An ancestor that stays at the top."""
 
+_COLOURLESS: dict[Role | None, Role] = {"agent": "heading"}
+"""What of a role is left under the cursor."""
+
 _BAR = frozenset(UNICODE.bar + ASCII.bar + " ")
 
 
 @lru_cache(maxsize=256)
 def style_of(role: Role | None, over: Style | None = None) -> Style:
-    """How a role looks, with another style over it; under the cursor only a status keeps its colour."""
+    """How a role looks, with another style over it."""
     style = Style.parse(STYLES[role]) if role else Style.null()
-    if over is CURSOR and role not in STATUS_ROLES:
-        style = Style(bold=style.bold)
     return style + over if over else style
 
 
 def strip(line: Line, width: int, over: Style | None = None) -> Strip:
     """The line in exactly so many cells."""
-    segments = []
-    for text, role in padded_line(line, width):
-        if over is CURSOR and _is_bar(text):
-            over = None
-        if text:
-            segments.append(Segment(text, style_of(role, over)))
-    return Strip(segments, width)
+    pieces = [(text, role) for text, role in padded_line(line, width) if text]
+    if over is CURSOR:
+        return Strip(_under_cursor(pieces), width)
+    return Strip([Segment(text, style_of(role, over)) for text, role in pieces], width)
+
+
+def _under_cursor(pieces: Line) -> list[Segment]:
+    """All in one colour but the status that stands first; a bar of the waterfall stays as it is."""
+    segments: list[Segment] = []
+    over, is_told = CURSOR, False
+    for text, role in pieces:
+        if _is_bar(text):
+            over = Style.null()
+        keeps_colour = over is not CURSOR or (role in STATUS_ROLES and not is_told)
+        is_told |= role in STATUS_ROLES
+        segments.append(Segment(text, style_of(role if keeps_colour else _COLOURLESS.get(role), over)))
+    return segments
 
 
 def text(lines: list[Line]) -> Text:

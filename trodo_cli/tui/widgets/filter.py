@@ -44,7 +44,9 @@ class FilterBar(Vertical):
     def compose(self) -> ComposeResult:
         with Horizontal():
             yield Static("/", id="slash")
-            yield FilterInput(placeholder=_EXAMPLE, suggester=_Words(self._known), compact=True)
+            yield FilterInput(
+                placeholder=_EXAMPLE, suggester=_Words(self._known), compact=True, select_on_focus=False
+            )
         yield Static(id="hint")
 
     def on_mount(self) -> None:

@@ -49,10 +49,12 @@ def completions(word: str, known: Mapping[str, Iterable[str]] | None = None) -> 
 
 
 def _quoted(value: str) -> str:
-    """The value as `shlex` reads it back."""
-    return (
-        value if shlex.quote(value) == value or set(value) <= set("<>=.0123456789ms") else shlex.quote(value)
-    )
+    """The value as it has to be typed."""
+    try:
+        is_one_word = shlex.split(value) == [value]
+    except ValueError:
+        is_one_word = False
+    return value if is_one_word else shlex.quote(value)
 
 
 def _words(text: str) -> list[str]:

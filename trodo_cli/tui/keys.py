@@ -49,7 +49,7 @@ RUNS = (
 TRACE = (
     Key("enter", "zoom", "zoom", "Show only what is below this row; a run below is opened.", True),
     Key("escape,backspace", "back", "back", "Back out of a zoom, then to the list of runs.", True),
-    Key("space", "toggle_fold", "fold", "Fold or unfold what is below.", True),
+    Key("space", "toggle_fold", "fold", "Fold or unfold what is below."),
     Key("right,l", "unfold", "unfold", "Unfold, or go one row down."),
     Key("left,h", "fold", "fold", "Fold, or go to the parent."),
     Key("plus,equals_sign", "deeper", "deeper", "Unfold one level more everywhere."),
@@ -61,7 +61,7 @@ TRACE = (
     Key("E", "previous_error", "error before", "Go to the row before that failed."),
     Key("r", "root_cause", "root cause", "Go to where it first went wrong."),
     Key("f", "follow", "follow", "Stay at the newest row.", True),
-    Key("w", "waterfall", "waterfall", "Show or hide the bars of time.", True),
+    Key("w", "waterfall", "waterfall", "Show or hide the bars of time."),
     Key("c", "cancel", "cancel", "Ask the run, or the run under the cursor, to stop.", True),
     Key("tab", "next_tab", "next tab", "Show the next tab of the details."),
     Key("shift+tab", "previous_tab", "tab before", "Show the tab before."),

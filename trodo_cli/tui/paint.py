@@ -7,7 +7,7 @@ from rich.style import Style
 from rich.text import Text
 from textual.strip import Strip
 
-from trodo_cli.render.theme import ASCII, STATUS_ROLES, STYLES, UNICODE, Line, Role, padded_line
+from trodo_cli.render.theme import STATUS_ROLES, STYLES, UNICODE, Line, Role, padded_line
 
 CURSOR = Style(reverse=True)
 """The row that keys act on: text and ground change places, which stands out in any theme and without colours."""
@@ -18,7 +18,7 @@ PINNED = Style(underline=True)
 _COLOURLESS: dict[Role | None, Role] = {"agent": "heading"}
 """What of a role is left under the cursor."""
 
-_BAR = frozenset(UNICODE.bar + ASCII.bar + " ")
+_BAR = frozenset(UNICODE.bar + " ")
 
 
 @lru_cache(maxsize=256)
@@ -56,5 +56,5 @@ def text(lines: list[Line]) -> Text:
 
 
 def _is_bar(text: str) -> bool:
-    """Whether a piece is a bar of the waterfall, which keeps its colour: the cursor ends before it."""
-    return len(text) > 0 and not text.isspace() and _BAR.issuperset(text)
+    """Whether a piece is a bar of the waterfall, drawn as a line: the cursor ends before it."""
+    return not text.isspace() and _BAR.issuperset(text)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _KEY_CELLS = 17
 
-_LEFT = (("Moving", MOVING), ("The list of runs", RUNS))
-_RIGHT = (("A run", TRACE), ("Everywhere", EVERYWHERE))
+_LEFT = (("Moving", MOVING), ("The list of runs", RUNS), ("Everywhere", EVERYWHERE))
+_RIGHT = (("A run", TRACE),)
 
 WIDE_CELLS = 150
 """From here on two columns stand beside each other."""
@@ -44,8 +44,8 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="help"):
             with VerticalScroll(), Horizontal(id="columns"):
-                yield Static(_table(_LEFT))
-                yield Static(Group(_table(_RIGHT), text(_signs(self.app.glyphs))))
+                yield Static(Group(_table(_LEFT), text(_signs(self.app.glyphs))))
+                yield Static(_table(_RIGHT))
             yield Static(text([[("esc", "accent"), (" closes", "muted")]]), id="close")
 
     def on_mount(self) -> None:
@@ -84,4 +84,5 @@ def _signs(glyphs: Glyphs) -> list[Line]:
         statuses,
         kinds,
         [(f"  {glyphs.link} ", "accent"), ("a run started below", None)],
+        [],
     ]

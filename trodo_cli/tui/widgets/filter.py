@@ -12,7 +12,7 @@ from textual.widgets import Input, Static
 
 from trodo_cli.errors import InvalidInput
 from trodo_cli.query.language import completions, read_filter
-from trodo_cli.render.safe import safe_line
+from trodo_cli.render.safe import is_safe, safe_line
 from trodo_cli.render.theme import Line
 from trodo_cli.tui.paint import text as painted
 
@@ -114,7 +114,7 @@ def _last_word(text: str) -> tuple[str, str]:
 
 
 class _Words(Suggester):
-    """Completes the word that is being typed."""
+    """Completes the word that is being typed; with nothing that had to be made inert to be shown."""
 
     def __init__(self, known: Known) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
@@ -122,5 +122,5 @@ class _Words(Suggester):
 
     async def get_suggestion(self, value: str) -> str | None:
         before, word = _last_word(value)
-        found = completions(word, self._known()) if word else []
+        found = [text for text in completions(word, self._known()) if is_safe(text)] if word else []
         return before + found[0] if found else None

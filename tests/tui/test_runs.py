@@ -64,7 +64,9 @@ def test_who_stands_at_a_run_stays_at_it_as_runs_come(steps: int) -> None:
         it.client.publish(run(40, "newcomer", ago_ns=SECOND))
         await it.shows("31 runs")
         now = runs(it).current
-        assert was and now and now.id == was.id
+        assert was
+        assert now
+        assert now.id == was.id
         assert runs(it).scroll_offset.y == (top + 1 if top else 0), (
             "and it stands where it stood on the screen"
         )

@@ -114,7 +114,7 @@ class Explorer(App[None]):
             page(safe_block(text))
 
     def action_command_palette(self) -> None:
-        if not CommandPalette.is_open(self):
+        if not isinstance(self.screen, CommandPalette):
             self.push_screen(CommandPalette(placeholder="find a command", id="--command-palette"))
 
     def action_help(self) -> None:

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 from tests.pictures import DARK, LIGHT, Palette, lines_of, svg
@@ -43,11 +44,11 @@ async def chat(it: Exploring) -> None:
 
 
 async def live(it: Exploring) -> None:
-    await it.shows("following", "live", "round-12 ")
+    await it.shows("following", "live", "● ◆ round-7 ")
 
 
 async def cancel(it: Exploring) -> None:
-    await it.shows("following", "round-9 ")
+    await it.shows("following", "● ◆ round-")
     await it.press("c")
     await it.shows("Ask to stop")
     await it.press(*"wrong customer")
@@ -61,12 +62,12 @@ async def filtered(it: Exploring) -> None:
 
 
 STORIES: tuple[tuple[Story, str | None, tuple[int, int], Palette], ...] = (
-    (runs, None, (118, 16), DARK),
+    (runs, None, (126, 16), DARK),
     (trace, "support-agent", (126, 22), DARK),
     (chat, "support-agent", (126, 22), LIGHT),
     (live, "demo-live", (126, 22), DARK),
     (cancel, "demo-live", (126, 22), DARK),
-    (filtered, None, (118, 14), LIGHT),
+    (filtered, None, (126, 12), LIGHT),
 )
 """What is shown, of which agent's run, how large, and in which colours."""
 
@@ -87,7 +88,7 @@ def recorded(home: Path) -> Iterator[Client]:
     environment = {**os.environ, "TRODO_HOME": str(home), "PYTHONPATH": str(FOLDER.parent)}
     for arguments in (["-m", "trodo_cli.demo"], [str(AGENT), "ok"], [str(AGENT)]):
         subprocess.run([sys.executable, *arguments], env=environment, check=True, stdout=subprocess.DEVNULL)
-    command = [sys.executable, "-m", "trodo_cli.demo", "--live", LIVE_SECONDS, "--pace", "0.12"]
+    command = [sys.executable, "-m", "trodo_cli.demo", "--live", LIVE_SECONDS, "--pace", "0.4"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as agent:
         assert agent.stdout is not None
         agent.stdout.readline()
@@ -113,13 +114,17 @@ async def _painted(
 
 def _write(name: str, picture: str) -> None:
     """Both forms of a picture, which tells nothing of the machine that it was made on."""
-    import cairosvg  # by hand: `pip install cairosvg`; nothing else needs it
+    import cairosvg  # by hand: `pip install cairosvg`, which brings Pillow; nothing else needs them
+    from PIL import Image
 
     for private in (str(Path.home()), str(FOLDER.parent), tempfile.gettempdir(), os.uname().nodename):
         assert private not in picture, f"{name} shows {private}"
     (FOLDER / f"{name}.svg").write_text(picture)
-    cairosvg.svg2png(bytestring=picture.encode(), write_to=str(FOLDER / f"{name}.png"), scale=2)
-    print(f"{name}: {len(picture):,} characters")
+    png = cairosvg.svg2png(bytestring=picture.encode(), scale=2)
+    Image.open(BytesIO(png)).quantize(255, method=Image.Quantize.FASTOCTREE).save(
+        FOLDER / f"{name}.png", optimize=True
+    )
+    print(f"{name}.svg {name}.png")
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ class RunsScreen(Screen[None]):
     def _ask_anew(self, wanted: RunFilter) -> None:
         self._feed.stop()
         self._wanted = wanted
-        self.summary.show_question(self._filter, with_those_below=not wanted.roots_only)
+        self._show_question()
         self._listen()
 
     def on_runs_screen_woken(self) -> None:
@@ -178,7 +178,11 @@ class RunsScreen(Screen[None]):
     # -- asking ----------------------------------------------------------------------------------
 
     def action_filter(self) -> None:
+        self.summary.show_question("", with_those_below=not self._wanted.roots_only)
         self.query_one(FilterBar).ask(self._filter)
+
+    def _show_question(self) -> None:
+        self.summary.show_question(self._filter, with_those_below=not self._wanted.roots_only)
 
     def on_filter_bar_asked(self, message: FilterBar.Asked) -> None:
         self._filter = message.text
@@ -187,6 +191,7 @@ class RunsScreen(Screen[None]):
         self._ask_anew(read_filter(self._filter, roots_only=self._wanted.roots_only))
 
     def on_filter_bar_left(self) -> None:
+        self._show_question()
         self.runs.focus()
 
     def action_clear(self) -> None:

@@ -104,14 +104,14 @@ def _row(segments: Iterable[Segment], top: float, palette: Palette) -> Iterator[
         placed.append((left, text, style or Style.null()))
         left += cells(text) * WIDE
     for x, text, style in placed:
-        if (ground := _colours(style, palette)[1]) != palette.ground:
+        if (ground := colours(style, palette)[1]) != palette.ground:
             yield _rect(x, top, cells(text) * WIDE, HIGH, ground)
     for x, text, style in placed:
         yield from _drawn(x, top, text, style, palette)
 
 
 def _drawn(x: float, top: float, text: str, style: Style, palette: Palette) -> Iterator[str]:
-    colour = _colours(style, palette)[0]
+    colour = colours(style, palette)[0]
     for kind, group in groupby(text, _kind):
         part = "".join(group)
         if kind in ("stroke", "heavy"):
@@ -178,8 +178,9 @@ def _rect(x: float, y: float, width: float, height: float, colour: str) -> str:
     return f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}" fill="{colour}"/>'
 
 
-def _colours(style: Style, palette: Palette) -> tuple[str, str]:
+def colours(style: Style | None, palette: Palette) -> tuple[str, str]:
     """Of the text, and of its ground."""
+    style = style or Style.null()
     text = _hex(style.color, palette, palette.text)
     ground = _hex(style.bgcolor, palette, palette.ground)
     if style.reverse:

@@ -6,7 +6,7 @@ from trodo_cli.model.run import NANOS, Run
 from trodo_cli.render.excerpt import short_line
 from trodo_cli.render.facts import cancel_line, error_text, money, run_label, run_time
 from trodo_cli.render.format import NOTHING, age, fitted, tokens
-from trodo_cli.render.theme import Glyphs, Line, Piece, padded_line, status_role
+from trodo_cli.render.theme import Glyphs, Line, Piece, fitted_line, padded_line, status_role
 
 _GAP = 2
 _FIXED: tuple[tuple[str, int], ...] = (
@@ -74,7 +74,7 @@ def run_line(
             shown = fitted(text, cells, glyphs.ellipsis).rjust(cells)
             line.append((" " * _GAP + shown, role if text != NOTHING else "muted"))
     told = outcome(run, glyphs) if columns.error else []
-    return [*line, (" " * _GAP, None), *told] if told else line
+    return [*line, (" " * _GAP, None), *fitted_line(told, columns.error, glyphs.ellipsis)] if told else line
 
 
 def outcome(run: Run, glyphs: Glyphs) -> Line:

@@ -29,8 +29,8 @@ def style_of(role: Role | None, over: Style | None = None) -> Style:
 
 
 def strip(line: Line, width: int, over: Style | None = None) -> Strip:
-    """The line in exactly so many cells."""
-    pieces = [(text, role) for text, role in padded_line(line, width) if text]
+    """The line in exactly so many cells; who wants to see that something was cut off has fitted it before."""
+    pieces = [(text, role) for text, role in padded_line(line, width, "") if text]
     if over is CURSOR:
         return Strip(_under_cursor(pieces), width)
     return Strip([Segment(text, style_of(role, over)) for text, role in pieces], width)

@@ -5,7 +5,7 @@ from textual.widget import Widget
 
 from trodo_cli.model.run import Run
 from trodo_cli.render.run_lines import outcome
-from trodo_cli.render.theme import Glyphs
+from trodo_cli.render.theme import Glyphs, fitted_line
 from trodo_cli.tui.paint import strip
 
 
@@ -24,4 +24,5 @@ class Note(Widget):
 
     def render_line(self, y: int) -> Strip:
         told = outcome(self._run, self._glyphs) if self._run and y == 0 else []
-        return strip(told, self.size.width).apply_style(self.rich_style)
+        line = fitted_line(told, self.size.width, self._glyphs.ellipsis)
+        return strip(line, self.size.width).apply_style(self.rich_style)

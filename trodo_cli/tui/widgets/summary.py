@@ -8,7 +8,7 @@ from trodo_cli.model.run import NANOS, Run
 from trodo_cli.render.excerpt import short_line
 from trodo_cli.render.facts import spaced
 from trodo_cli.render.format import cost, counted, tokens
-from trodo_cli.render.theme import Glyphs, Line, Piece, line_cells, padded_line
+from trodo_cli.render.theme import Glyphs, Line, Piece, fitted_line, line_cells, padded_line
 from trodo_cli.tui.paint import strip
 from trodo_cli.tui.widgets.verdict import BADGES
 
@@ -47,7 +47,7 @@ class Summary(Widget):
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        lines = [self._totals(width), self._asked()]
+        lines = [self._totals(width), fitted_line(self._asked(), width, self._glyphs.ellipsis)]
         return strip(lines[y] if y < len(lines) else [], width).apply_style(self.rich_style)
 
     def _totals(self, width: int) -> Line:

@@ -55,6 +55,7 @@ class RunsScreen(Screen[None]):
         self._wanted = wanted
         self._filter = ""
         self._listing = Listing()
+        self._newest: Page | None = None
         self._is_reading = False
 
     def compose(self) -> ComposeResult:
@@ -85,7 +86,7 @@ class RunsScreen(Screen[None]):
     # -- what is heard ---------------------------------------------------------------------------
 
     def _listen(self) -> None:
-        self._listing, self._is_reading = Listing(), False
+        self._listing, self._newest, self._is_reading = Listing(), None, False
         self._feed = RunsFeed(
             self.app.client, self._wanted, PAGE_RUNS, lambda: self.post_message(self.Woken())
         )
@@ -101,8 +102,10 @@ class RunsScreen(Screen[None]):
         for heard in self._feed.take(100):
             match heard:
                 case Listed(page):
-                    self._listing.take_newest(page)
-                    self._show()
+                    if page != self._newest:
+                        self._newest = page
+                        self._listing.take_newest(page)
+                        self._show()
                     self._read_again()
                 case State(name):
                     self.summary.show_state(name)

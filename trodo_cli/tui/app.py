@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from textual.app import App, SystemCommand
+from textual.command import CommandPalette
+from textual.reactive import Reactive
 from textual.screen import Screen
 
 from trodo_cli.client.base import Client, RunFilter
@@ -16,8 +18,8 @@ from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
 from trodo_cli.render.rows import Row
 from trodo_cli.render.safe import safe_block
-from trodo_cli.render.theme import Glyphs
-from trodo_cli.tui.keys import EVERYWHERE, bindings
+from trodo_cli.render.theme import ASCII, Glyphs
+from trodo_cli.tui.keys import EVERYWHERE, MOVING, RUNS, TRACE, bindings
 from trodo_cli.tui.screens.cancel import CancelScreen
 from trodo_cli.tui.screens.help import HelpScreen
 from trodo_cli.tui.screens.runs import RunsScreen
@@ -39,6 +41,9 @@ class Explorer(App[None]):
     BINDINGS = bindings(EVERYWHERE)
     ENABLE_COMMAND_PALETTE = True
 
+    theme: Reactive[str] = Reactive(THEMES[0])
+    """Known from the start: how colours are taken away for `NO_COLOR` depends on it."""
+
     def __init__(
         self, client: Client, glyphs: Glyphs, *, run_id: str | None = None, by: str | None = None
     ) -> None:
@@ -49,7 +54,7 @@ class Explorer(App[None]):
         """The run that was shown last, as it stood then."""
         self._run_id = run_id
         self._by = by
-        self.theme = THEMES[0]
+        self.set_class(glyphs is ASCII, "ascii")
 
     def on_mount(self) -> None:
         sys.setswitchinterval(GIVE_WAY_SECONDS)
@@ -114,6 +119,10 @@ class Explorer(App[None]):
         with self.suspend():
             page(safe_block(text))
 
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette(placeholder="find a command", id="--command-palette"))
+
     def action_help(self) -> None:
         self.push_screen(HelpScreen())
 
@@ -122,14 +131,17 @@ class Explorer(App[None]):
         self.theme = THEMES[(place + 1) % len(THEMES)]
 
     def get_system_commands(self, screen: Screen[object]):  # type: ignore[no-untyped-def]
-        for binding in screen.active_bindings.values():
-            if binding.enabled and binding.binding.tooltip:
-                action = binding.binding.action
-                yield SystemCommand(
-                    binding.binding.description,
-                    binding.binding.tooltip,
-                    lambda action=action: self.run_action_on(action),
-                )
+        known = {key.action for key in (*EVERYWHERE, *MOVING, *RUNS, *TRACE)} - {"app.command_palette"}
+        found = {
+            active.binding.action: active.binding
+            for active in screen.active_bindings.values()
+            if active.enabled
+        }
+        for action in sorted(found.keys() & known):
+            binding = found[action]
+            yield SystemCommand(
+                binding.description, binding.tooltip, lambda action=action: self.run_action_on(action)
+            )
 
     async def run_action_on(self, action: str) -> None:
         await self.run_action(action, default_namespace=self.screen)

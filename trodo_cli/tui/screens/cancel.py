@@ -22,7 +22,7 @@ class CancelScreen(ModalScreen[str | None]):
 
     app: "Explorer"
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "no")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,ctrl+c", "dismiss(None)", "no")]
 
     def __init__(self, runs: list[Run]) -> None:
         super().__init__()

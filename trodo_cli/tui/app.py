@@ -61,6 +61,7 @@ class Explorer(App[None]):
         """The run that was shown last, as it stood then."""
         self._run_id = run_id
         self._by = by
+        self._has_crashed = False
         self.theme = THEMES[0]
 
     def on_load(self) -> None:
@@ -212,6 +213,9 @@ class Explorer(App[None]):
 
     def _fatal_error(self) -> None:
         """A crash is told with where it happened, never with the values it happened to."""
+        if self._has_crashed:
+            return
+        self._has_crashed = True
         error = sys.exc_info()[1]
         frames = traceback.extract_tb(error.__traceback__) if error else []
         where = "\n".join(f"  {os.path.basename(f.filename)}:{f.lineno} in {f.name}" for f in frames[-8:])

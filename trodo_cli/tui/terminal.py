@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from textual.app import App
@@ -47,9 +46,13 @@ class _Steady:
         self.fileno: Callable[[], int] = stream.fileno
 
     def write(self, text: str) -> None:
-        with suppress(OSError):
-            self._stream.write(text)
+        self._do(lambda: self._stream.write(text))
 
     def flush(self) -> None:
-        with suppress(OSError):
-            self._stream.flush()
+        self._do(self._stream.flush)
+
+    def _do(self, something: Callable[[], object]) -> None:
+        try:
+            something()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())

@@ -25,6 +25,7 @@ from trodo_cli.render.format import counted
 from trodo_cli.render.rows import Row
 from trodo_cli.render.safe import safe_block, safe_line
 from trodo_cli.render.theme import Glyphs
+from trodo_cli.tui.aside import Aside
 from trodo_cli.tui.guard import GUARD, inert_block
 from trodo_cli.tui.keys import EVERYWHERE, bindings
 from trodo_cli.tui.screens.cancel import CancelScreen
@@ -65,6 +66,7 @@ class Explorer(App[None]):
         self.theme = THEMES[0]
 
     def on_load(self) -> None:
+        asyncio.get_running_loop().set_default_executor(Aside())
         if not self.is_headless:
             self._leave_on(signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
             threading.excepthook = self._thread_failed

@@ -74,6 +74,7 @@ class RunsScreen(Screen[None]):
                     summary.show(page, self._wanted)
                 case State(name):
                     summary.state = name
+                    summary.refresh()
                 case Failed(error):
                     self.notify(f"{error.message}. {error.hint}", severity="error", markup=False)
 

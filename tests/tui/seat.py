@@ -20,6 +20,9 @@ _MODE = re.compile(rb"\x1b\[\?([0-9;]+)([hl])")
 _QUERIES = {b"\x1b[?2026$p": b"\x1b[?2026;2$y", b"\x1b[?2048$p": b"\x1b[?2048;2$y"}
 """What a modern terminal is asked, and its answers: it can, and it is off."""
 
+SEQUENCE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*\x07)")
+"""One that changes how the terminal is or where it writes."""
+
 KEYS = {"enter": "\r", "escape": "\x1b", "tab": "\t", "space": " ", "down": "\x1b[B", "shift+tab": "\x1b[Z",
         "ctrl+c": "\x03", "ctrl+z": "\x1a", "ctrl+q": "\x11", "ctrl+p": "\x10", "backspace": "\x7f"}  # fmt: skip
 
@@ -36,36 +39,52 @@ class Seat:
 
     def __init__(self, child: "pexpect.spawn[bytes]", *, answers: bool = False) -> None:
         self.child = child
+        child.delaybeforesend = None
         self.sent = bytearray()
         self._answers = answers
         rows, columns = child.getwinsize()
         self._screen = Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
-        self._fed = 0
+        self._fed = self._pressed = 0
+        self._shown = ""
 
     @property
     def screen(self) -> str:
-        return "\n".join(line.rstrip() for line in self._screen.display)
+        if self._fed < len(self.sent):
+            self._stream.feed(_seen_by_pyte(bytes(self.sent[self._fed :])))
+            self._fed = len(self.sent)
+            self._shown = "\n".join(line.rstrip() for line in self._screen.display)
+        return self._shown
 
     def press(self, *keys: str) -> None:
         """Press keys one after the other: a name, or whatever is to be typed."""
+        self._pressed = len(self.sent)
         for key in keys:
             self.child.send(KEYS.get(key, key))
 
+    def paints(self, *texts: str) -> None:
+        """Wait until every text was painted since a key was pressed; faster than to look at the screen."""
+
+        def are_painted() -> bool:
+            painted = SEQUENCE.sub(b"", self.new).decode("utf-8", "replace")
+            return all(text in painted for text in texts)
+
+        self.until(are_painted, *texts)
+
     def shows(self, *texts: str) -> str:
         """Wait until every text is on the screen."""
-        return self.until(lambda: all(text in self.screen for text in texts), *texts)
+        self.until(lambda: all(text in self.screen for text in texts), *texts)
+        return self.screen
 
-    def no_longer_shows(self, text: str) -> str:
-        return self.until(lambda: text not in self.screen, f"no {text}")
+    def no_longer_shows(self, text: str) -> None:
+        self.until(lambda: text not in self.screen, f"no {text}")
 
-    def until(self, found: Callable[[], object], *what: str) -> str:
+    def until(self, found: Callable[[], object], *what: str) -> None:
         """Read on until something is so."""
         give_up = time.monotonic() + DEADLINE_SECONDS
         while not found():
             assert time.monotonic() < give_up, f"waited for {what} in vain:\n{self.screen}"
-            assert self.read(), f"ended before {what}:\n{self.screen}\n{bytes(self.sent[-2000:])!r}"
-        return self.screen
+            assert self.read(), f"ended before {what}:\n{self.screen}"
 
     def read(self) -> bool:
         """Take what has come within a moment; False when the program has ended."""
@@ -80,7 +99,6 @@ class Seat:
             for query, answer in _QUERIES.items():
                 if query in part:
                     self.child.send(answer)
-        self._stream.feed(_seen_by_pyte(part))
         return True
 
     def end(self) -> int:
@@ -101,6 +119,16 @@ class Seat:
         process.closed = process.terminated = self.child.closed = self.child.terminated = True
         self.child.child_fd = -1
         return os.waitstatus_to_exitcode(status[0])
+
+    @property
+    def new(self) -> bytes:
+        """What was sent since a key was pressed."""
+        return bytes(self.sent[self._pressed :])
+
+    @property
+    def complete(self) -> bytes:
+        """All that was sent, up to where the last line or sequence may still be on its way."""
+        return bytes(self.sent).rpartition(b"\n")[0]
 
     @property
     def left(self) -> bytes:

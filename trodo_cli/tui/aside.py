@@ -13,6 +13,8 @@ class Aside(ThreadPoolExecutor):
         future: Future[Any] = Future()
 
         def do() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
             try:
                 future.set_result(work(*values, **settings))
             except BaseException as error:  # whoever waits for the result gets it

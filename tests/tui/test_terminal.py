@@ -186,6 +186,43 @@ def test_suspended_it_gives_the_terminal_back_and_fg_paints_it_again(cli: Cli) -
     seat.check_given_back()
 
 
+PAGER = """
+    import signal, sys
+    signal.signal(signal.SIGINT, lambda *_: print("interrupted", flush=True) or sys.exit(1))
+    print(sys.stdin.read(), flush=True)
+    print("paging", flush=True)
+    signal.pause()
+"""
+
+
+def test_ctrl_c_in_the_pager_is_the_pagers(cli: Cli) -> None:
+    script = cli.folder / "pager.py"
+    script.write_text(dedent(PAGER))
+    with seated(cli, "tail", run_id(1), PAGER=f"{sys.executable} {script}") as seat:
+        seat.shows("ended", "Overview")
+        seat.press("o")
+        seat.until(lambda: b"paging" in seat.left, "the pager")
+        seat.check_given_back()
+        seat.press("ctrl+c")
+        seat.until(lambda: seat.sent.count(b"\x1b[?1049h") == 2, "the explorer again")
+        assert b"interrupted" in seat.sent
+        seat.shows("ended", "Overview")
+        seat.press("q")
+        assert seat.end() == 6
+        seat.check_given_back()
+
+
+@pytest.mark.parametrize("pager", ["no-such-pager", 'less "'])
+def test_a_pager_that_is_not_there_is_told(cli: Cli, pager: str) -> None:
+    with seated(cli, "tail", run_id(1), PAGER=pager) as seat:
+        seat.shows("ended", "Overview")
+        seat.press("o")
+        seat.shows("no pager")
+        seat.press("q")
+        assert seat.end() == 6
+        seat.check_given_back()
+
+
 @pytest.mark.parametrize("arguments", [("tail", run_id(1)), ()])
 def test_without_a_terminal_for_all_three_streams_nothing_is_painted(
     cli: Cli, arguments: tuple[str, ...]

@@ -6,7 +6,8 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +19,7 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 
 from trodo_cli.client.base import Client, RunFilter
-from trodo_cli.errors import TrodoError
+from trodo_cli.errors import InvalidInput, TrodoError
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
 from trodo_cli.render.format import counted
@@ -132,8 +133,14 @@ class Explorer(App[None]):
         """Show a text in the user's pager."""
         from trodo_cli.tui.pager import page
 
-        with self.suspend():
-            page(inert_block(safe_block(text)))
+        trouble = ""
+        with self.suspend(), self._uninterrupted():
+            try:
+                page(inert_block(safe_block(text)))
+            except InvalidInput as error:
+                trouble = f"{error.message}. {error.hint}"
+        if trouble:
+            self.notify(trouble, severity="warning")
 
     # -- what goes in and out ----------------------------------------------------------------------
 
@@ -199,6 +206,17 @@ class Explorer(App[None]):
         """End well when the system asks for it."""
         for number in signals:
             asyncio.get_running_loop().add_signal_handler(number, self._leave, number)
+
+    @contextmanager
+    def _uninterrupted(self) -> Iterator[None]:
+        """Ctrl-c is meant for the program that has the terminal now."""
+        loop = asyncio.get_running_loop()
+        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, lambda *_: None)
+        try:
+            yield
+        finally:
+            loop.call_later(0, self._leave_on, signal.SIGINT)  # once the loop has heard of those until now
 
     def _leave_when_alone(self) -> None:
         if isinstance(self._driver, Terminal) and self._driver.is_gone:

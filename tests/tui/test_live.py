@@ -4,6 +4,7 @@ import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -190,8 +191,40 @@ def test_one_can_leave_while_a_server_answers_nothing(cli: Cli) -> None:
     try:
         seat.press("c")
         seat.shows("Ask to stop")
-        seat.press("enter", "j", "q")
+        seat.press("enter")
+        seat.no_longer_shows("Ask to stop")
+        seat.press("j", "q")
         assert seat.end() == 0
         seat.check_given_back()
+        assert f"trodo: no answer whether {id} was asked to stop".encode() in seat.left
     finally:
         server.process.send_signal(signal.SIGCONT)
+
+
+def test_who_leaves_at_once_has_still_asked(cli: Cli) -> None:
+    id = cli.agent(AGENT).line()
+    slow = """
+        import time
+        from trodo_cli.client import local
+        cancel = local.LocalRuns.cancel
+
+        def slowly(self, *values, **settings):
+            time.sleep(1)
+            return cancel(self, *values, **settings)
+
+        local.LocalRuns.cancel = slowly
+        from trodo_cli.__main__ import main
+        main()
+    """
+    seat = Seat(cli.terminal_python("-c", dedent(slow), "tail", id, columns=120).child)
+    seat.shows("● ⚙ first-step", "live")
+    seat.press("c")
+    seat.shows("Ask to stop")
+    seat.press("too slow", "enter")
+    seat.no_longer_shows("Ask to stop")
+    seat.press("q")
+    assert seat.end() == 0
+    with cli.reading() as client:
+        asked = client.runs.get(id).cancel
+    assert asked is not None
+    assert asked.reason == "too slow"

@@ -7,6 +7,7 @@ import typer
 
 from trodo_cli import config
 from trodo_cli.cli.context import Context
+from trodo_cli.cli.diagnostics import note
 from trodo_cli.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def explore(context: Context, run_id: str | None = None) -> "Run | None":
     if app.last_seen is not None:
         lines = verdict(app.last_seen, context.glyphs, now_ns(), context.width)
         output.write_lines(lines, colour=context.colour)
+    for told in app.asking.settled():
+        note(f"trodo: {told}")
     if app.return_code:
         raise typer.Exit(app.return_code)
     return app.last_seen

@@ -19,7 +19,7 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 
 from trodo_cli.client.base import Client, RunFilter
-from trodo_cli.errors import InvalidInput, TrodoError
+from trodo_cli.errors import InvalidInput
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
 from trodo_cli.render.format import counted
@@ -27,6 +27,7 @@ from trodo_cli.render.rows import Row
 from trodo_cli.render.safe import safe_block, safe_line
 from trodo_cli.render.theme import Glyphs
 from trodo_cli.tui.aside import Aside
+from trodo_cli.tui.asking import Asking
 from trodo_cli.tui.guard import GUARD, inert_block
 from trodo_cli.tui.keys import EVERYWHERE, bindings
 from trodo_cli.tui.screens.cancel import CancelScreen
@@ -62,7 +63,7 @@ class Explorer(App[None]):
         self.last_seen: Run | None = None
         """The run that was shown last, as it stood then."""
         self._run_id = run_id
-        self._by = by
+        self.asking = Asking(client, by)
         self._has_crashed = False
         self.theme = THEMES[0]
 
@@ -107,20 +108,13 @@ class Explorer(App[None]):
         def decided(reason: str | None) -> None:
             if reason is not None:
                 for run in open_runs:
-                    self.run_worker(lambda run=run: self._cancel(run.id, reason), thread=True, group="cancel")
+                    self.asking.ask(run.id, reason, self._refused)
 
         self.push_screen(CancelScreen(open_runs), decided)
 
-    def _cancel(self, run_id: str, reason: str) -> None:
-        try:
-            self.client.runs.cancel(run_id, reason=reason or None, by=self._by)
-        except TrodoError as error:
-            self.call_from_thread(
-                self.notify,
-                f"{error.message}. {error.hint}",
-                severity="error",
-                title="not cancelled",
-            )
+    def _refused(self, why: str) -> None:
+        """A run was not asked to stop; called from another thread. Raises `RuntimeError` when nobody is left."""
+        self.call_from_thread(self.notify, why, severity="error", title="not cancelled")
 
     def copy(self, text: str) -> None:
         """Copy a text, made inert, as OSC 52."""

@@ -24,6 +24,13 @@ EVERYWHERE = (
     Key("ctrl+p", "app.command_palette", "commands", "Find a command by its name."),
     Key("T", "app.next_theme", "theme", "Take the next theme."),
     Key("q", "app.quit", "quit", "Leave.", True),
+    Key(
+        "ctrl+c",
+        "app.interrupt",
+        "interrupt",
+        "Leave as from an interrupted program; copy, where text is selected.",
+    ),
+    Key("ctrl+z", "app.suspend_process", "suspend", "Back to the shell for now; `fg` returns."),
 )
 
 MOVING = (

@@ -142,7 +142,20 @@ async def quit(it: Exploring, key: str) -> None:
             await asyncio.sleep(0.01)
 
 
+async def interrupt(it: Exploring, key: str) -> None:
+    await quit(it, key)
+    assert it.app.return_code == 130
+
+
+async def suspend(it: Exploring, key: str) -> None:
+    """On a real terminal in test_terminal.py; where there is none nothing happens."""
+    await it.press(key)
+    assert it.app.is_running
+    assert "running" in it.screen or "ended" in it.screen or "live" in it.screen
+
+
 EVERYWHERE_DO: dict[str, Story] = {
+    "app.interrupt": interrupt, "app.suspend_process": suspend,
     "app.help": help, "app.command_palette": command_palette, "app.next_theme": next_theme, "app.quit": quit,
 }  # fmt: skip
 

@@ -185,13 +185,13 @@ async def reconnecting(it: Exploring) -> None:
 
 
 async def tree(it: Exploring) -> None:
-    await it.shows("create_refund", "chat-93")
+    await it.shows("create_refund", "agent       support")
     await it.press("r")
     await it.shows("name        create_refund", "Error")
 
 
 async def chat(it: Exploring) -> None:
-    await it.shows("create_refund", "chat-93")
+    await it.shows("create_refund", "agent       support")
     await it.press("j", "j")
     await it.shows("name        model-1", "Chat")
     await it.press("tab")
@@ -205,7 +205,7 @@ async def error(it: Exploring) -> None:
 
 
 async def running(it: Exploring) -> None:
-    await it.shows("following", "round-2", "read", "spans       6")
+    await it.shows("following", "round-2", "name        read")
 
 
 async def found(it: Exploring) -> None:
@@ -215,7 +215,7 @@ async def found(it: Exploring) -> None:
 
 
 async def help(it: Exploring) -> None:
-    await it.shows("create_refund", "chat-93")
+    await it.shows("create_refund", "agent       support")
     await it.press("question_mark")
     await it.shows("Everywhere", "Signs")
 

@@ -33,6 +33,7 @@ class HelpScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark", "dismiss(None)", "close"),
+        Binding("ctrl+c", "app.interrupt"),
         Binding("down,j", "scroll('scroll_down')"),
         Binding("up,k", "scroll('scroll_up')"),
         Binding("pagedown,ctrl+d,space", "scroll('scroll_page_down')"),

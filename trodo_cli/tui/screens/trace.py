@@ -318,7 +318,7 @@ class TraceScreen(Screen[None]):
             self.set_timer(REST_SECONDS, self._search)
             return
         self._hunt = None
-        self._go(hunt.found, f"nothing fits {first_line(hunt.text, self.app.glyphs)}")
+        self._go(hunt.found, f"nothing fits '{first_line(hunt.text, self.app.glyphs)}'")
 
     def action_next_error(self) -> None:
         self._error(forward=True)

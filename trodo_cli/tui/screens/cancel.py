@@ -6,13 +6,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from trodo_cli.model.run import Run
 from trodo_cli.render.excerpt import short_line
 from trodo_cli.render.facts import run_label
 from trodo_cli.render.theme import Glyphs
+from trodo_cli.tui.screens.modal import Modal
 
 if TYPE_CHECKING:
     from trodo_cli.tui.app import Explorer
@@ -24,7 +24,7 @@ NAMED = 4
 AGENT_CHARACTERS = 40
 
 
-class CancelScreen(ModalScreen[str | None]):
+class CancelScreen(Modal[str | None]):
     """Gives the reason, which may be empty; None when nobody is to be stopped."""
 
     app: "Explorer"

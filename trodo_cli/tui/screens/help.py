@@ -7,12 +7,12 @@ from rich.table import Table
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from trodo_cli.render.theme import Glyphs, Line, kind_role
 from trodo_cli.tui.keys import EVERYWHERE, MOVING, RUNS, TRACE, Key, names
 from trodo_cli.tui.paint import text
+from trodo_cli.tui.screens.modal import Modal
 
 if TYPE_CHECKING:
     from trodo_cli.tui.app import Explorer
@@ -26,7 +26,7 @@ WIDE_CELLS = 150
 """From here on two columns stand beside each other."""
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Modal[None]):
     """Every key with what it does."""
 
     app: "Explorer"

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from trodo_cli.errors import NotFound
 from trodo_cli.model import ids
 from trodo_cli.model.event import CancelRequested, Event, TraceDone
+from trodo_cli.model.hearsay import PATIENCE_NS, QUIET_NS
 from trodo_cli.model.payload import NO_PAYLOAD
 from trodo_cli.model.run import Cancel, Run
 from trodo_cli.stores.base import Appended, Store
@@ -31,13 +32,28 @@ class Hub:
     def publish(self, owner: str, events: Sequence[Event], *, alive: bool = True) -> Appended:
         """Store a batch and wake the followers. `alive`: the producer is at work now."""
         appended = self.store.append(owner, events, ids.now_ns(), alive=alive)
-        with self._changed:
-            self._changed.notify_all()
+        self._wake()
         return appended
 
     def cancel(self, owner: str, run_id: str, cancel: Cancel) -> None:
         """Store the request for the run and every open run below it."""
         self.publish(owner, [CancelRequested(run_id=run_id, cancel=cancel)], alive=False)
+
+    def conclude(self, after_ns: int) -> int:
+        """End the runs of which only spans tell and no more came for a while; up to when it has looked now.
+
+        Looks at those that were heard of last after `after_ns`, 0 for all.
+        """
+        quiet_ns = ids.now_ns() - QUIET_NS
+        waited_ns = quiet_ns + QUIET_NS - PATIENCE_NS
+        ended = False
+        for until_ns, complete in ((quiet_ns, True), (waited_ns, False)):
+            since_ns = after_ns - (quiet_ns - until_ns) if after_ns else 0
+            for owner, run_id in self.store.silent_runs(since_ns, until_ns):
+                ended |= self.store.conclude(owner, run_id, until_ns, complete=complete)
+        if ended:
+            self._wake()
+        return quiet_ns
 
     def heartbeat(self, owner: str, run_ids: Sequence[str]) -> dict[str, Cancel]:
         """Note that these runs are alive; answers what they are asked to stop."""
@@ -81,6 +97,10 @@ class Hub:
         while self.store.change_mark() == mark and ids.monotonic_ns() < deadline:
             with self._changed:
                 self._changed.wait(POLL_SECONDS)
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
     def _run(self, owner: str, run_id: str) -> Run:
         run = self.store.run(owner, run_id, ids.now_ns())

@@ -18,7 +18,6 @@ from trodo_cli.model.ids import root_span_id
 from trodo_cli.model.run import (
     Cancel,
     Run,
-    Totals,
     first_cancel,
     first_end,
     folded_run,
@@ -27,6 +26,7 @@ from trodo_cli.model.run import (
     root_span,
 )
 from trodo_cli.model.span import Span, newer_span, settled_span
+from trodo_cli.model.totals import totals_of
 
 
 class Trace:
@@ -77,11 +77,8 @@ class Trace:
     @property
     def summary(self) -> Run:
         """The run itself, with totals over the spans at hand."""
-        totals = Totals()
-        for span in self._spans.values():
-            totals.add(span)
         run = folded_run(self.run_id, self._start, self._end)
-        run = msgspec.structs.replace(run, totals=totals, cancel=self._cancel)
+        run = msgspec.structs.replace(run, totals=totals_of(self._spans), cancel=self._cancel)
         if self._known is not None:
             run.heartbeat_ns, run.cancel = (
                 self._known.heartbeat_ns,

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from trodo_cli.model.run import LOST_AFTER_NS, NANOS
+from trodo_cli.model.hearsay import PATIENCE_NS
+from trodo_cli.model.run import LOST_AFTER_NS
+from trodo_cli.model.totals import NANOS
 from trodo_cli.query.plan import Cursor, RunFilter
 
-_LIVING = "status = 'running' AND coalesce(heartbeat_ns, 0) {} ?"
+_LIVING = f"status = 'running' AND coalesce(heartbeat_ns, 0) + heard * {PATIENCE_NS} {{}} ?"
 _OPEN = "unlikely(status IN ('pending', 'running'))"
 """Few runs are open; without the hint SQLite reads every run of the owner to find them."""
 

@@ -15,7 +15,6 @@ from trodo_cli.model.payload import NO_PAYLOAD
 from trodo_cli.model.run import (
     Cancel,
     Run,
-    Totals,
     first_cancel,
     first_end,
     folded_run,
@@ -23,6 +22,8 @@ from trodo_cli.model.run import (
     produced_run,
 )
 from trodo_cli.model.span import Span, newer_span, settled_span, span_rank
+from trodo_cli.model.totals import Totals
+from trodo_cli.stores.sums import Sums
 
 RUN_PLACE, CANCEL_PLACE = 0, -1
 """What a replaced number was about, when it was about no span: what the run says of itself, or a cancel request."""
@@ -76,6 +77,11 @@ class RunRow(msgspec.Struct):
         return max(self.start_seq or 0, self.end_seq or 0, self.cancel_seq or 0)
 
     @property
+    def is_heard(self) -> bool:
+        """Whether only its spans tell of it."""
+        return bool(self.start and self.start.heard)
+
+    @property
     def is_announced(self) -> bool:
         """Whether anyone may see it: somebody said when it began."""
         return bool((self.start and self.start.started_ns) or (self.end and self.end.started_ns))
@@ -85,9 +91,10 @@ class Ledger:
     """Takes the events of one run; afterwards `changed`, `replaced` and `row` say what to save."""
 
     def __init__(
-        self, row: RunRow, known: dict[str, SpanRow], load_payload: Callable[[int], msgspec.Raw]
+        self, row: RunRow, known: dict[str, SpanRow], load_payload: Callable[[int], msgspec.Raw], sums: Sums
     ) -> None:
         self.row = row
+        self.sums = sums
         self.changed: dict[str, SpanRow] = {}
         """Span rows to write, by span id."""
         self.replaced: list[tuple[int, int]] = []
@@ -116,14 +123,14 @@ class Ledger:
         if row is None:
             seq = self._next_seq()
             row = self._known[span.id] = SpanRow(span, seq, seq)
+            self.sums.replace(None, span)
         else:
             if newer_span(self._comparable(row, span), span) is not span:
                 return False
-            self.row.totals.add(row.span, -1)
+            self.sums.replace(row.span, span)
             if row.changed_seq > row.first_seq:
                 self.replaced.append((row.changed_seq, row.first_seq))
             row.span, row.changed_seq = span, self._next_seq()
-        self.row.totals.add(span)
         self.changed[span.id] = row
         return True
 
@@ -138,11 +145,14 @@ class Ledger:
         if start == self.row.start:
             return False
         self.row.start, self.row.start_seq = start, self._renumbered(self.row.start_seq)
+        if start is not None and not start.heard and self.row.end is not None and self.row.end.heard:
+            self.replaced.append((self.row.end_seq or 0, RUN_PLACE))
+            self.row.end = self.row.end_seq = None
         return True
 
     def _take_end(self, run: Run) -> bool:
         end = first_end(self.row.end, run)
-        if end == self.row.end:
+        if end == self.row.end or (run.heard and not self.row.is_heard):
             return False
         self.row.end, self.row.end_seq = end, self._renumbered(self.row.end_seq)
         return True

@@ -66,6 +66,7 @@ def _run_events(row: RunRow, owner: str) -> list[Event]:
     if row.cancel_seq is not None and row.cancel is not None:
         found.append(CancelRequested(run_id=row.id, seq=row.cancel_seq, cancel=row.cancel))
     if row.end_seq is not None and row.end is not None:
-        run = msgspec.structs.replace(row.end, owner=owner, totals=row.totals)
+        end = row.view if row.end.heard else row.end
+        run = msgspec.structs.replace(end, owner=owner, totals=row.totals)
         found.append(RunEnd(run_id=row.id, seq=row.end_seq, run=run))
     return found

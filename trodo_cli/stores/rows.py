@@ -6,14 +6,15 @@ from typing import Any
 import msgspec
 
 from trodo_cli.model.payload import NO_PAYLOAD
-from trodo_cli.model.run import LOST_AFTER_NS, Cancel, Run, Totals
+from trodo_cli.model.run import HEARD_LOST_AFTER_NS, LOST_AFTER_NS, Cancel, Run
 from trodo_cli.model.span import Span, Usage
+from trodo_cli.model.totals import Totals
 from trodo_cli.stores.ledger import RunRow, SpanRow
 
 RUN_COLUMNS = (
     "key, id, agent, status, parent, session, user, tags, started_ns, ended_ns, spans, errors, input_tokens,"
     " output_tokens, cost_nanos, costed_spans, last_seq, start_seq, end_seq, cancel_seq, cancel, heartbeat_ns,"
-    " received_ns, started, ended, traceless"
+    " received_ns, started, ended, traceless, heard, wrapped"
 )
 SPAN_COLUMNS = (
     "key, id, parent, name, kind, status, level, version, started_ns, ended_ns, changed_seq, input_tokens,"
@@ -41,6 +42,7 @@ def run_row(row: Row) -> RunRow:
             output_tokens=row[13],
             cost_nanos=row[14],
             costed_spans=row[15],
+            wrapped=bool(row[27]),
         ),
         last_seq=row[16],
         start_seq=row[17],
@@ -86,6 +88,8 @@ def run_values(owner: str, row: RunRow) -> tuple[Any, ...]:
         _register(row.start),
         _register(row.end),
         row.traceless,
+        bool(run.heard),
+        totals.wrapped,
     )
 
 
@@ -93,7 +97,8 @@ def seen_run(row: RunRow, owner: str, now_ns: int) -> Run:
     """The run as a reader sees it now: without a sign of life for long it is lost."""
     run = row.view
     run.owner = owner
-    if run.status == "running" and now_ns - (row.heartbeat_ns or 0) > LOST_AFTER_NS:
+    lost_after_ns = HEARD_LOST_AFTER_NS if run.heard else LOST_AFTER_NS
+    if run.status == "running" and now_ns - (row.heartbeat_ns or 0) > lost_after_ns:
         run.status = "lost"
     return run
 

@@ -110,4 +110,15 @@ MIGRATIONS: tuple[str, ...] = (
         revoked_ns INTEGER
     );
     """,
+    """
+    -- heard = 1: nobody announced the run, only its spans tell of it. wrapped = 1: its amounts are those of agents.
+    ALTER TABLE runs ADD COLUMN heard INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE runs ADD COLUMN wrapped INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX runs_heard ON runs (heartbeat_ns) WHERE heard = 1 AND status = 'running';
+
+    -- Ids that have a span with an amount below them: of spans, or of parents that have not come yet.
+    CREATE TABLE wrapping (
+        owner TEXT NOT NULL, run INTEGER NOT NULL, id TEXT NOT NULL, PRIMARY KEY (owner, run, id)
+    ) WITHOUT ROWID;
+    """,
 )

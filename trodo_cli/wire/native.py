@@ -29,7 +29,7 @@ def write_event(event: Event) -> bytes:
     try:
         return _encoder.encode(event)
     except UnicodeEncodeError:
-        return _encoder.encode(_settled(event))
+        return _encoder.encode(settled_event(event))
 
 
 def read_event(line: bytes) -> Event:
@@ -43,7 +43,7 @@ def read_event(line: bytes) -> Event:
         raise InvalidInput("not an event: nested too deeply") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InvalidInput(f"not an event: {error}") from None
-    _settled(event)
+    settled_event(event)
     _check_payload(event)
     return event
 
@@ -56,8 +56,8 @@ def told_event(line: bytes) -> Event:
         raise InvalidInput(f"not an event: {error}") from None
 
 
-def _settled(event: Event) -> Event:
-    """The event in canonical form, changed in place."""
+def settled_event(event: Event) -> Event:
+    """The event in canonical form, changed in place. Raises `InvalidInput` for one that no store can hold."""
     event.run_id = canonical_id(storable_text(event.run_id))
     if isinstance(event, SpanStart | SpanUpdate | SpanEnd):
         _settle_span(event.span)
@@ -76,14 +76,15 @@ def _decode(line: bytes) -> Event:
     try:
         return _decoder.decode(line)
     except msgspec.DecodeError:
-        mended = _SURROGATE.sub(_mended, line)
-        if mended == line:
+        whole = mended(line)
+        if whole == line:
             raise
-        return _decoder.decode(mended)
+        return _decoder.decode(whole)
 
 
-def _mended(match: re.Match[bytes]) -> bytes:
-    return rb"\ufffd" if match[1] else match[0]
+def mended(text: bytes) -> bytes:
+    """JSON text in which every half of a surrogate pair is U+FFFD, so that it can be decoded."""
+    return _SURROGATE.sub(lambda match: rb"\ufffd" if match[1] else match[0], text)
 
 
 def _check_payload(event: Event) -> None:

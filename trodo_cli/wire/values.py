@@ -56,6 +56,15 @@ def json_value(value: Any) -> bytes:
     return data if len(data) <= MAX_VALUE_BYTES else _encode(_cut(data))
 
 
+def json_object(values: dict[str, Any]) -> bytes:
+    """A JSON object for certain: when all of it is too much, every value is cut by itself."""
+    data = json_value(values)
+    if not data.startswith(b'{"cut":true'):
+        return data
+    parts = (json_value(key) + b":" + json_value(value) for key, value in values.items())
+    return b"{" + b",".join(parts) + b"}"
+
+
 def plain_value(value: Any) -> Any:
     """The value made of dicts, lists, texts and finite numbers only."""
     return _Plain().of(value)

@@ -86,6 +86,8 @@ SPAN_DETAIL_FIELDS: Fields = {
     "attributes": lambda span: span.details.attributes,
     "events": lambda span: span.details.events,
     "stack": lambda span: span.details.stack,
+    "priced": lambda span: span.details.priced,
+    "origin": lambda span: span.details.origin or None,
 }
 """Of a span with everything."""
 

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from trodo_cli import __version__
 from trodo_cli.errors import NotFound
 from trodo_cli.model.event import Event
-from trodo_cli.server import ingest, runs, stream, traces
+from trodo_cli.server import ingest, otlp, runs, stream, traces
 from trodo_cli.server.auth import check_scope, secret_of
 from trodo_cli.server.call import Call, Operation, Parameter, answer, in_thread
 from trodo_cli.server.errors import error_answer, failure, no_such_route
@@ -66,6 +66,10 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("GET", "/agents", "read", _agents, "Agents that can be started here."),
     Operation("POST", "/v1/events", "ingest", ingest.take_events, "Store events, one JSON object a line.",
               (Parameter("alive", "`false` when the producer has ended."),), takes=Event, gives=Receipt),
+    Operation("POST", "/v1/traces", "ingest", otlp.take_traces, "Store spans: OTLP in protobuf or JSON.",
+              takes=otlp.TraceExport, gives=otlp.ExportAnswer),
+    Operation("POST", "/api/sdk/otel/v1/traces", "ingest", otlp.take_sdk_traces,
+              "Store spans: OTLP in protobuf or JSON.", takes=otlp.TraceExport, gives=otlp.ExportAnswer),
     Operation("POST", "/v1/heartbeats", "ingest", ingest.take_heartbeat, "A sign of life of runs.",
               takes=Beat, gives=Cancels),
     Operation("POST", "/v1/asked", "ingest", ingest.tell_asked, "Which of these runs are asked to stop.",

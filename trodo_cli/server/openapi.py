@@ -20,6 +20,7 @@ _REFUSALS = {
     "404": "There is no such thing.",
     "409": "Several runs fit.",
     "413": "The body is too large.",
+    "415": "The body is of a kind that is not read here.",
     "429": "Too many open streams.",
     "503": "Not now; `Retry-After` says when.",
     "507": "No room to write.",

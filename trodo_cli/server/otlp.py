@@ -1,7 +1,7 @@
 """Trace exports of OpenTelemetry: OTLP over HTTP, in protobuf or JSON."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from starlette.responses import Response
@@ -23,7 +23,7 @@ FULL_SECONDS = 5
 class TraceExport(msgspec.Struct, rename="camel"):
     """An `ExportTraceServiceRequest` in JSON, as far as it is described here."""
 
-    resource_spans: list[dict[str, object]] = []
+    resource_spans: list[dict[str, Any]] = []
 
 
 class PartialSuccess(msgspec.Struct, rename="camel", omit_defaults=True):

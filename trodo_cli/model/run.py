@@ -143,6 +143,8 @@ def hearsay_run(run_id: str, claims: Claims, **said: Any) -> Run:
     """An announcement made of what spans say; `said` are fields that no claim is about."""
     value = {name: claim.value for name, claim in claims.items()}
     parent_id, parent_span_id = value.get("parent") or (None, None)
+    if parent_id == run_id:
+        parent_id = parent_span_id = None
     return Run(
         id=run_id,
         agent=value.get("agent") or "",
@@ -171,9 +173,12 @@ def joined_hearsay(one: Run, other: Run) -> Run:
 
 def _ended_hearsay(run: Run) -> Run:
     """The run after its end, which went as its own topmost span did."""
-    claim = run.heard.get("status") or Claim("", ("completed", None, None))
+    claim = run.heard.get("status") or _NO_STATUS
     status, error, error_type = claim.value
     return msgspec.structs.replace(run, status=status, error=error, error_type=error_type)
+
+
+_NO_STATUS = Claim("", ("completed", None, None))
 
 
 def _outright(one: Run, other: Run) -> Run | None:
@@ -188,7 +193,10 @@ def _joined_payload(one: Run, other: Run) -> msgspec.Raw:
     if not bytes(one.payload):
         return other.payload
     texts: dict[str, msgspec.Raw] = {}
-    parts = [(run, msgspec.json.decode(run.payload, type=dict[str, msgspec.Raw])) for run in (one, other)]
+    try:
+        parts = [(run, msgspec.json.decode(run.payload, type=dict[str, msgspec.Raw])) for run in (one, other)]
+    except msgspec.MsgspecError:
+        return max(one.payload, other.payload, key=bytes)
     for name in sorted({name for _, part in parts for name in part}):
         best = better(one.heard.get(name), other.heard.get(name))
         told = [bytes(part[name]) for run, part in parts if name in part and run.heard.get(name) == best]

@@ -68,8 +68,8 @@ def kind_of(attributes: Attributes) -> str:
 
 def provider_of(attributes: Attributes) -> str | None:
     """The provider in OpenTelemetry's spelling: `openai.chat` is `openai`, `xai` is `x_ai`."""
-    told = PROVIDER.text(attributes)
-    if told is None:
+    told = (PROVIDER.text(attributes) or "").lower()
+    if not told:
         return None
     base, _, end = told.rpartition(".")
     told = base if base and end in names.API_ENDS else told

@@ -10,6 +10,7 @@ from trodo_cli.model.ids import canonical_id
 from trodo_cli.model.payload import NO_PAYLOAD, payload_of
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span, canonical_kind
+from trodo_cli.wire.claims import settle_hearsay
 from trodo_cli.wire.values import storable_text
 
 _INT64 = 2**63
@@ -108,6 +109,8 @@ def _settle_span(span: Span) -> None:
 
 
 def _settle_run(run: Run) -> None:
+    if run.heard:
+        settle_hearsay(run)
     if run.parent_id is not None:
         parent_id = canonical_id(storable_text(run.parent_id)) if run.parent_id else None
         run.parent_id = parent_id if parent_id != run.id else None

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from trodo_cli.model.hearsay import Claim, Claims, better
+from trodo_cli.model.ids import MAX_ID_LENGTH
 from trodo_cli.model.payload import NO_PAYLOAD
 from trodo_cli.model.run import Run, hearsay_run
 from trodo_cli.model.span import Span
@@ -93,7 +94,7 @@ def _status_source(span: Span, is_root: bool, first: str) -> str:
 def _parent(otlp: OtlpSpan) -> tuple[str, str | None] | None:
     """The run above: one that is named, or else the only other trace that a root has links to."""
     named = otlp.attributes.get(names.PARENT_RUN)
-    if isinstance(named, str) and named:
+    if isinstance(named, str) and 0 < len(named) <= MAX_ID_LENGTH:
         return named, None
     linked = {link.trace_id for link in otlp.links if link.trace_id not in ("", otlp.trace_id)}
     if otlp.parent_id is not None or len(linked) != 1:

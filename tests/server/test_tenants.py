@@ -58,9 +58,7 @@ POLICY = {
     "GET /agents": Policy("read", 200, 200, "/agents", tells=False),
     "POST /v1/events": Policy("ingest", 200, 200, "/v1/events", SPAN, is_live=True),
     "POST /v1/traces": Policy("ingest", 200, 200, "/v1/traces", OTLP, tells=False),
-    "POST /api/sdk/otel/v1/traces": Policy(
-        "ingest", 200, 200, "/api/sdk/otel/v1/traces", OTLP, tells=False
-    ),
+    "POST /api/sdk/otel/v1/traces": Policy("ingest", 200, 200, "/api/sdk/otel/v1/traces", OTLP, tells=False),
     "POST /v1/heartbeats": Policy("ingest", 200, 200, "/v1/heartbeats", '{{"runs":["{run}"]}}', is_live=True),
     "POST /v1/asked": Policy("ingest", 200, 200, "/v1/asked", '{{"runs":["{run}"]}}', is_live=True),
     "POST /v1/drops": Policy("ingest", 204, 204, "/v1/drops", '{{"dropped":{{"full":1}}}}', tells=False),

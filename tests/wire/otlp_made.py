@@ -54,7 +54,11 @@ def model(number: int, parent: int | None = None, *, tokens: int = 10, **said: A
 
 def agent(number: int, parent: int | None = None, **said: Any) -> dict[str, Any]:
     """An agent's span."""
-    told = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "agent", **said.pop("attributes", {})}
+    told = {
+        "gen_ai.operation.name": "invoke_agent",
+        "gen_ai.agent.name": "agent",
+        **said.pop("attributes", {}),
+    }
     return span(number, parent, attributes=told, **said)
 
 

@@ -80,4 +80,3 @@ def error_message(error: BaseException) -> str:
 def error_stack(error: BaseException) -> str:
     """The traceback's end."""
     return "".join(traceback.format_exception(error, limit=-MAX_STACK_FRAMES))[-MAX_STACK_CHARACTERS:]
-

@@ -194,7 +194,7 @@ def check_shape(
     """Raises `InvalidInput` for JSON that costs more to parse than its length suggests."""
     if len(line) > most_bytes:
         raise InvalidInput(f"more than {most_bytes:,} bytes", "send large values in parts")
-    if not _may_be_too_much(line):
+    if not _may_be_too_much(line, most_values):
         return
     bare = _without_strings(line)
     if bare.count(b":") > most_keys:
@@ -207,17 +207,17 @@ def check_shape(
         raise InvalidInput(f"nested deeper than {MAX_DEPTH} levels", "send deep values as text")
 
 
-def _may_be_too_much(line: bytes) -> bool:
+def _may_be_too_much(line: bytes, most_values: int) -> bool:
     """A quick upper bound, which counts what stands in strings too."""
     return (
         len(line) - len(line.translate(None, b"[{")) > MAX_DEPTH
         or (len(line) > MAX_DIGITS and _has_long_number(line))
-        or (len(line) > MAX_KEYS and _has_many_parts(line))
+        or (len(line) > MAX_KEYS and _has_many_parts(line, most_values))
     )
 
 
-def _has_many_parts(line: bytes) -> bool:
-    return line.count(b":") > MAX_KEYS or line.count(b",") > MAX_VALUES - MAX_DEPTH
+def _has_many_parts(line: bytes, most_values: int) -> bool:
+    return line.count(b":") > MAX_KEYS or line.count(b",") > most_values - MAX_DEPTH
 
 
 def _has_long_number(text: bytes) -> bool:

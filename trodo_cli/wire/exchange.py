@@ -125,9 +125,7 @@ def _event_output(attributes: Attributes, moments: Moments) -> Any:
 def _message_events(attributes: Attributes, moments: Moments) -> list[dict[str, Any]]:
     """Messages that were told as events of the span, or as a list of such in an attribute."""
     found = [
-        {**said, "event.name": name}
-        for name, said in moments
-        if name.endswith(".message") or name == _CHOICE
+        {**said, "event.name": name} for name, said in moments if name.endswith(".message") or name == _CHOICE
     ]
     noted = opened(attributes.get("events"))
     listed = noted if isinstance(noted, list) else []

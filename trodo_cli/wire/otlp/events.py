@@ -129,7 +129,11 @@ def _error(otlp: OtlpSpan, raised: dict[str, Any] | None) -> str:
 
 
 def _error_type(attributes: dict[str, Any], raised: dict[str, Any] | None) -> str | None:
-    told = ((raised or {}).get("exception.type"), attributes.get("exception.type"), attributes.get("error.type"))
+    told = (
+        (raised or {}).get("exception.type"),
+        attributes.get("exception.type"),
+        attributes.get("error.type"),
+    )
     return next((text for text in told if isinstance(text, str) and text), None)
 
 
@@ -172,4 +176,3 @@ def _origin(otlp: OtlpSpan) -> dict[str, Any]:
         "scope": msgspec.to_builtins(otlp.scope),
     }
     return {name: value for name, value in told.items() if value}
-

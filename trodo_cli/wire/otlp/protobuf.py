@@ -107,7 +107,11 @@ def _span(proto: "ProtoSpan", resource: Resource, scope: Scope) -> OtlpSpan:
         ],
         links=[
             Link(
-                link.trace_id.hex(), link.span_id.hex(), _values(link.attributes), link.trace_state, link.flags
+                link.trace_id.hex(),
+                link.span_id.hex(),
+                _values(link.attributes),
+                link.trace_state,
+                link.flags,
             )
             for link in proto.links
         ],

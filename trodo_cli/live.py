@@ -95,7 +95,7 @@ class Hub:
             run.payload = NO_PAYLOAD
         events = self.store.events_after(owner, run_id, after, limit, payload=payload)
         if not self.prices:
-            price_events(events)
+            price_events(events, payload=payload)
         told = events[-1].seq if events else after
         if told >= run.last_seq and (run.is_terminal or run.status == "lost"):
             events.append(TraceDone(run_id=run_id, run=run))

@@ -1,5 +1,6 @@
 """Agents of others, sent to a server of ours: `programs.py WHAT URL KEY`. Imports nothing of ours."""
 
+import contextlib
 import json
 import sys
 import threading
@@ -110,10 +111,8 @@ def _ask(*, fails: bool = False) -> None:
     with trace.get_tracer("app").start_as_current_span("answer"):
         if fails:
             client = openai.OpenAI(api_key="x", base_url="http://127.0.0.1:1/v1", max_retries=0)
-            try:
+            with contextlib.suppress(openai.APIConnectionError):
                 client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "Hi"}])
-            except openai.APIConnectionError:
-                pass
         client = openai.OpenAI(api_key="x", base_url=f"http://127.0.0.1:{model.server_port}/v1")
         asked = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Weather?"}]
         client.chat.completions.create(model="gpt-4o", messages=asked)

@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import random
 import zlib
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from tests.server.running import Answer
 from tests.server.served import NORTH, Served, finished_run
 from tests.wire.otlp_made import START, agent, body, model, span, span_id
-from tests.wire.test_otlp_golden import as_protobuf
+from tests.wire.test_otlp_golden import CONVENTIONS, GOLDEN, as_protobuf
 from trodo_cli.errors import StorageFull, Unavailable
 from trodo_cli.model import ids
 from trodo_cli.server.otlp import MAX_JSON_PARTS
@@ -124,6 +126,25 @@ def test_what_can_be_stored_later_is_sent_again(
     answer = post(fresh, body(agent(1)))
     assert answer.status == 503
     assert int(answer["retry-after"]) > 0
+
+
+def test_damaged_exports_never_hurt_the_server(server: Served) -> None:
+    dice = random.Random(5)
+    seeds = [(GOLDEN / f"{name}.json").read_bytes() for name in CONVENTIONS]
+    statuses: Counter[int] = Counter()
+    for _ in range(300):
+        seed = dice.choice(seeds)
+        media, data = dice.choice([(JSON, bytearray(seed)), (PROTOBUF, bytearray(as_protobuf(seed)))])
+        for _ in range(dice.randint(1, 6)):
+            place = dice.randrange(len(data))
+            data[place : place + dice.randint(0, 9)] = dice.randbytes(dice.randint(0, 9))
+        packed = bytes(data)
+        headers = (media,)
+        if dice.randrange(4) == 0:
+            packed, headers = gzip.compress(packed), (media, "content-encoding: gzip")
+        statuses[post(server, packed, *headers).status] += 1
+    assert set(statuses) == {200, 400}
+    assert server.ask("GET", "/runs?limit=200").status == 200
 
 
 def test_metrics_and_logs_are_not_taken(server: Served) -> None:

@@ -56,7 +56,7 @@ def test_ids_are_lower_case_hex_whatever_was_sent() -> None:
     ],
 )
 def test_every_value_keeps_its_digits_and_its_kind(said: Any, kept: Any) -> None:
-    assert one(attributes={}, **{})  # a span without attributes is one
+    assert one(attributes={})  # a span without attributes is one
     made = span(1)
     made["attributes"] = [{"key": "x", "value": said}]
     attributes = events(made)[1].span.details.attributes  # type: ignore[union-attr]

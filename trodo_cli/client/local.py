@@ -148,7 +148,7 @@ class LocalTraces:
             run.payload = NO_PAYLOAD
         spans = self._hub.store.spans(self._owner, run.id, payload=payload)
         if not self._hub.prices:
-            price_spans(spans)
+            price_spans(spans, payload=payload)
         return Trace.from_rows(run, spans, self._below(run.id))
 
     def traced(self, run_id: str) -> Run:

@@ -56,7 +56,7 @@ def _span_facts(span: Span, own_ns: int | None, glyphs: Glyphs, now_ns: int) -> 
     yield "tokens", (usage(counts.input, counts.output, glyphs), None)
     yield "cached", (_cached(counts), None)
     yield "reasoning", (tokens(counts.reasoning) if counts.reasoning else "", None)
-    yield "cost", (money(span.cost), "cost")
+    yield "cost", (money(span.cost) or _no_cost(span, glyphs), "cost")
     yield "code", (short_line(span.status_code, glyphs), None)
     yield "span", (short_line(span.id, glyphs), "muted")
     yield "parent", (short_line(span.parent_id, glyphs), "muted")
@@ -70,7 +70,15 @@ def _run_facts(run: Run, glyphs: Glyphs, now_ns: int) -> Iterator[tuple[str, Pie
             yield key, line[0]
 
 
+def _no_cost(span: Span, glyphs: Glyphs) -> str:
+    """What to say of a model call that told tokens, but whose price nobody knows."""
+    if span.kind != "model" or span.usage is None:
+        return ""
+    return f"unknown: no price for {short_line(span.model, glyphs) or 'a model without a name'}"
+
+
 def _payload_facts(of: Span | Run, said: Payload) -> Iterator[tuple[str, Piece]]:
+    yield "priced by", (said.priced or "", "muted")
     if said == Payload() and bytes(of.payload) not in (b"", b"{}"):
         yield "payload", ("cannot be read: damaged, or nested too deeply", "warning")
 

@@ -1,5 +1,6 @@
 """Ends the runs of which only spans tell, once they have fallen silent; one thread a server."""
 
+import contextlib
 import threading
 
 from trodo_cli.errors import TrodoError
@@ -30,8 +31,6 @@ class Settler:
     def _watch(self) -> None:
         looked_ns = 0
         while not self._stopped.is_set():
-            try:
+            with contextlib.suppress(TrodoError):
                 looked_ns = self._hub.conclude(looked_ns)
-            except TrodoError:
-                pass
             self._stopped.wait(LOOK_SECONDS)

@@ -30,37 +30,35 @@ _PROVIDERS = {
 _OLDEST, _NEWEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
-def price_events(events: Iterable[Event]) -> None:
+def price_events(events: Iterable[Event], *, payload: bool = True) -> None:
     """Give every model call of these events that told tokens and no cost what it cost."""
-    for event in events:
-        if isinstance(event, SpanEnd | SpanUpdate):
-            price_span(event.span)
+    price_spans((event.span for event in events if isinstance(event, SpanEnd | SpanUpdate)), payload=payload)
 
 
-def price_spans(spans: Iterable[Span]) -> None:
-    """The same for spans as they were stored."""
+def price_spans(spans: Iterable[Span], *, payload: bool = True) -> None:
+    """The same for spans; `payload`: whether they have theirs with them."""
     for span in spans:
-        price_span(span)
+        price_span(span, payload=payload)
 
 
-def price_span(span: Span) -> None:
-    """Set the span's cost if it has none and its model's price is known, and note the price table beside it."""
+def price_span(span: Span, *, payload: bool = True) -> None:
+    """Set the span's cost if it has none and its model's price is known, and note the price table in its payload."""
     if span.cost is not None or span.kind != "model" or span.usage is None or not span.model:
         return
     cost = model_cost(span.usage, span.model, span.provider, span.started_ns)
     if cost is None:
         return
     span.cost = cost
-    if bytes(span.payload):
+    if payload:
         span.payload = _noted(span.payload, price_table())
 
 
 def model_cost(usage: Usage, model: str, provider: str | None, at_ns: int) -> float | None:
     """USD for the tokens at the prices of that time; None when a price is not known."""
-    counts = _counts(usage)
-    if not counts or min(counts.values()) < 0:
+    told = [count for count in msgspec.structs.astuple(usage) if count is not None]
+    if not told or min(told) < 0:
         return None
-    found = _calculated(counts, model, provider, _moment(at_ns))
+    found = _calculated(_counts(usage), model, provider, _moment(at_ns))
     if found is None or (usage.output is None and found.model_price.output_mtok is not None):
         return None
     cost = float(found.total_price)

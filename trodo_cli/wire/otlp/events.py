@@ -166,6 +166,7 @@ def _event(moment: Moment) -> dict[str, Any]:
 def _origin(otlp: OtlpSpan) -> dict[str, Any]:
     """What OTLP tells of a span beside its attributes and events."""
     told = {
+        "name": otlp.name if otlp.name != _name(otlp) else "",
         "kind": otlp.kind,
         "status": otlp.status,
         "message": otlp.message,

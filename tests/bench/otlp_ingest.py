@@ -21,8 +21,8 @@ from trodo_cli.model import ids
 
 PATH, HEADERS = "/v1/traces", {"content-type": "application/x-protobuf"}
 
-PROMPT = '[{"role":"user","parts":[{"type":"text","content":"%s"}]}]' % ("What is the weather? " * 10)  # noqa: UP031
-ANSWER = '[{"role":"assistant","parts":[{"type":"text","content":"%s"}]}]' % ("Sunny. " * 10)  # noqa: UP031
+PROMPT = '[{"role":"user","parts":[{"type":"text","content":"%s"}]}]' % ("What is the weather? " * 10)
+ANSWER = '[{"role":"assistant","parts":[{"type":"text","content":"%s"}]}]' % ("Sunny. " * 10)
 
 
 def main() -> None:

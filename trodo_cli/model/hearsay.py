@@ -33,7 +33,9 @@ def better(one: Claim | None, other: Claim | None) -> Claim | None:
     """The claim that stands."""
     if one is None or other is None:
         return one or other
-    return min(one, other, key=_rank)
+    if one.source != other.source:
+        return one if one.source < other.source else other
+    return min(one, other, key=_text)
 
 
 def joined_claims(one: Claims, other: Claims) -> Claims:
@@ -42,5 +44,5 @@ def joined_claims(one: Claims, other: Claims) -> Claims:
     return {name: claim for name in names if (claim := better(one.get(name), other.get(name)))}
 
 
-def _rank(claim: Claim) -> tuple[str, bytes]:
-    return claim.source, msgspec.json.encode(claim.value)
+def _text(claim: Claim) -> bytes:
+    return msgspec.json.encode(claim.value)

@@ -18,12 +18,14 @@ Reader = Callable[[Attributes, Moments], Any]
 
 def input_of(attributes: Attributes, moments: Moments) -> Any:
     """What went in; None when nobody said."""
-    return _first(_INPUTS, attributes, moments)
+    return _first(_MARKED_INPUTS if names.OPENINFERENCE_MARK in attributes else _INPUTS, attributes, moments)
 
 
 def output_of(attributes: Attributes, moments: Moments) -> Any:
     """What came out; None when nobody said."""
-    return _first(_OUTPUTS, attributes, moments)
+    return _first(
+        _MARKED_OUTPUTS if names.OPENINFERENCE_MARK in attributes else _OUTPUTS, attributes, moments
+    )
 
 
 def _first(readers: Sequence[Reader], attributes: Attributes, moments: Moments) -> Any:
@@ -42,11 +44,13 @@ def _langfuse_output(attributes: Attributes, _moments: Moments) -> Any:
 
 
 def _openinference_input(attributes: Attributes, _moments: Moments) -> Any:
-    return _openinference(attributes, "llm.input_messages.", "llm.prompts.", "prompt")
+    found = _openinference(attributes, "llm.input_messages.", "llm.prompts.", "prompt")
+    return opened(attributes.get("input.value")) if found is None else found
 
 
 def _openinference_output(attributes: Attributes, _moments: Moments) -> Any:
-    return _openinference(attributes, "llm.output_messages.", "llm.choices.", "completion")
+    found = _openinference(attributes, "llm.output_messages.", "llm.choices.", "completion")
+    return opened(attributes.get("output.value")) if found is None else found
 
 
 def _openinference(attributes: Attributes, messages: str, texts: str, inside: str) -> Any:
@@ -54,14 +58,6 @@ def _openinference(attributes: Attributes, messages: str, texts: str, inside: st
         return [_openinference_message(item) for item in found]
     found = [_within(item, inside, "text") for item in unflattened(attributes, texts)]
     return found or None
-
-
-def _marked_input(attributes: Attributes, _moments: Moments) -> Any:
-    return opened(attributes.get("input.value")) if names.OPENINFERENCE_MARK in attributes else None
-
-
-def _marked_output(attributes: Attributes, _moments: Moments) -> Any:
-    return opened(attributes.get("output.value")) if names.OPENINFERENCE_MARK in attributes else None
 
 
 def _genai_input(attributes: Attributes, moments: Moments) -> Any:
@@ -171,25 +167,18 @@ def _plain_output(attributes: Attributes, _moments: Moments) -> Any:
     return next((opened(value) for value in OUTPUT.values(attributes)), None)
 
 
-_INPUTS: tuple[Reader, ...] = (
-    _langfuse_input,
-    _openinference_input,
-    _marked_input,
-    _genai_input,
-    _indexed_input,
-    _event_input,
-    _plain_input,
-)
-_OUTPUTS: tuple[Reader, ...] = (
-    _langfuse_output,
-    _openinference_output,
-    _marked_output,
+_GENAI_INPUTS: tuple[Reader, ...] = (_genai_input, _indexed_input, _event_input, _plain_input)
+_GENAI_OUTPUTS: tuple[Reader, ...] = (
     _genai_output,
     _indexed_output,
     _event_output,
     _vercel_output,
     _plain_output,
 )
+_MARKED_INPUTS = (_langfuse_input, _openinference_input, *_GENAI_INPUTS)
+_MARKED_OUTPUTS = (_langfuse_output, _openinference_output, *_GENAI_OUTPUTS)
+_INPUTS = (_langfuse_input, *_GENAI_INPUTS, _openinference_input)
+_OUTPUTS = (_langfuse_output, *_GENAI_OUTPUTS, _openinference_output)
 """The places in the order in which they win."""
 
 

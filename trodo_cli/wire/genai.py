@@ -4,7 +4,7 @@ The names are in `conventions`; here is only how a value is read.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -28,15 +28,17 @@ class Field(NamedTuple):
         late = [name for name in names.CONVENTIONS if name != "openinference"] + ["openinference"]
         return cls(_joined(table, late), _joined(table, names.CONVENTIONS))
 
-    def values(self, attributes: Attributes) -> Iterator[Any]:
+    def values(self, attributes: Attributes) -> list[Any]:
         """What is there, the winning value first."""
-        for key in self.marked if names.OPENINFERENCE_MARK in attributes else self.plain:
-            if (value := attributes.get(key)) is not None:
-                yield value
+        keys = self.marked if names.OPENINFERENCE_MARK in attributes else self.plain
+        return [value for key in keys if (value := attributes.get(key)) is not None]
 
     def text(self, attributes: Attributes) -> str | None:
         """The first one that is a text with something in it."""
-        return next((value for value in self.values(attributes) if isinstance(value, str) and value), None)
+        for value in self.values(attributes):
+            if isinstance(value, str) and value:
+                return value
+        return None
 
 
 def _joined(table: names.Table, order: "list[str] | tuple[str, ...]") -> tuple[str, ...]:
@@ -156,9 +158,10 @@ def _sum(*counts: int | None) -> int | None:
 
 
 def _count(field: Field, attributes: Attributes) -> int | None:
-    return next(
-        (count for value in field.values(attributes) if (count := whole_number(value)) is not None), None
-    )
+    for value in field.values(attributes):
+        if (count := whole_number(value)) is not None:
+            return count
+    return None
 
 
 def cost_of(attributes: Attributes) -> float | None:

@@ -6,8 +6,8 @@ A cost that was sent stands. A model that is not in the table has no cost: nothi
 import math
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -58,11 +58,71 @@ def model_cost(usage: Usage, model: str, provider: str | None, at_ns: int) -> fl
     told = [count for count in msgspec.structs.astuple(usage) if count is not None]
     if not told or min(told) < 0:
         return None
-    found = _calculated(_counts(usage), model, provider, _moment(at_ns))
-    if found is None or (usage.output is None and found.model_price.output_mtok is not None):
+    counts, moment = _counts(usage), _moment(at_ns)
+    rates = _rates(model, provider, moment.date())
+    if rates is None or (usage.output is None and rates.has_output):
         return None
-    cost = float(found.total_price)
-    return cost if math.isfinite(cost) else None
+    if rates.is_simple:
+        return rates.cost(counts)
+    found = _calculated(counts, model, provider, moment)
+    return float(found.total_price) if found is not None else None
+
+
+class Rates(NamedTuple):
+    """USD for a token of each sort, and for the call itself."""
+
+    is_simple: bool
+    """Whether this is all there is to it; elsewhere a price depends on the size or on the time of day."""
+    has_output: bool
+    call: float = 0.0
+    input: float = 0.0
+    cache_read: float = 0.0
+    cache_write: float = 0.0
+    output: float = 0.0
+    reasoning: float = 0.0
+
+    def cost(self, counts: dict[str, int]) -> float:
+        """USD for tokens that are told as the price table wants them."""
+        read, written = counts.get("cache_read_tokens", 0), counts.get("cache_write_tokens", 0)
+        reasoning = counts.get("output_reasoning_tokens", 0)
+        fresh = counts.get("input_tokens", 0) - read - written
+        spoken = counts.get("output_tokens", 0) - reasoning
+        cached = read * self.cache_read + written * self.cache_write
+        return self.call + fresh * self.input + cached + spoken * self.output + reasoning * self.reasoning
+
+
+@lru_cache(4_096)
+def _rates(model: str, provider: str | None, day: date) -> Rates | None:
+    """The prices of a model on a day, asked of the table once; None when it is not there."""
+    from genai_prices.types import ModelPrice, StartDateConstraint, TieredPrices
+
+    noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+
+    def price(**counts: int) -> float:
+        found = _calculated(counts, model, provider, noon)
+        return float(found.total_price) if found is not None else math.nan
+
+    found = _calculated({"input_tokens": 0, "output_tokens": 0}, model, provider, noon)
+    if found is None:
+        return None
+    has_output = found.model_price.output_mtok is not None
+    conditions = () if isinstance(found.model.prices, ModelPrice) else found.model.prices
+    timeless = all(isinstance(at.constraint, StartDateConstraint | None) for at in conditions)
+    if not timeless or any(isinstance(value, TieredPrices) for value in vars(found.model_price).values()):
+        return Rates(False, has_output)
+    call, many = float(found.total_price), _MANY
+    costs = (
+        price(input_tokens=many),
+        price(input_tokens=many, cache_read_tokens=many),
+        price(input_tokens=many, cache_write_tokens=many),
+        price(output_tokens=many),
+        price(output_tokens=many, output_reasoning_tokens=many),
+    )
+    rates = [(cost - call) / many for cost in costs]
+    return Rates(all(map(math.isfinite, rates)), has_output, call, *rates)
+
+
+_MANY = 1_000_000
 
 
 @cache

@@ -22,14 +22,19 @@ class Field(NamedTuple):
     plain: tuple[str, ...]
     marked: tuple[str, ...]
     """On a span of OpenInference."""
+    known: frozenset[str]
+    """All of them."""
 
     @classmethod
     def of(cls, table: names.Table) -> "Field":
         late = [name for name in names.CONVENTIONS if name != "openinference"] + ["openinference"]
-        return cls(_joined(table, late), _joined(table, names.CONVENTIONS))
+        plain = _joined(table, late)
+        return cls(plain, _joined(table, names.CONVENTIONS), frozenset(plain))
 
     def values(self, attributes: Attributes) -> list[Any]:
         """What is there, the winning value first."""
+        if self.known.isdisjoint(attributes):
+            return []
         keys = self.marked if names.OPENINFERENCE_MARK in attributes else self.plain
         return [value for key in keys if (value := attributes.get(key)) is not None]
 

@@ -13,7 +13,7 @@ from tests.wire.otlp_made import START, TRACE, agent, body, model, span, span_id
 from trodo_cli.client.local import LocalClient
 from trodo_cli.live import Hub
 from trodo_cli.model.event import Event
-from trodo_cli.model.hearsay import PATIENCE_NS, QUIET_NS
+from trodo_cli.model.hearsay import PATIENCE_NS, QUIET_NS, Claim
 from trodo_cli.model.run import HEARD_LOST_AFTER_NS, Run
 from trodo_cli.stores.base import Store
 from trodo_cli.stores.sqlite import SqliteStore
@@ -235,6 +235,15 @@ def test_the_announcement_and_the_end_of_its_own_process_count_alone(
     assert (run(hub, clock).status, run(hub, clock).error) == ("failed", "own")
     last = run(hub, clock).last_seq
     assert numbers(hub.store, TRACE) == list(range(1, last + 1))
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_hearsay_of_its_end_does_not_end_a_run_of_our_own(hub: Hub, clock: Clock, is_first: bool) -> None:
+    over = run_end(TRACE, heard={"over": Claim("")})
+    for event in (over, run_start(TRACE)) if is_first else (run_start(TRACE), over):
+        hub.publish(OWNER, [event])
+    assert run(hub, clock).status == "running"
+    assert "run-end" not in [kind for _, kind in told(hub.store, TRACE)]
 
 
 def test_other_owners_have_nothing_to_do_with_it(hub: Hub, clock: Clock) -> None:

@@ -77,6 +77,26 @@ def has_below(span: Span, told: list[Span], spans: dict[str, Span]) -> bool:
     return any(span.id in above(other, spans) for other in told)
 
 
+def test_a_span_that_moves_away_no_longer_counts_in_place_of_its_parent() -> None:
+    def model(span_id: str, parent_id: str | None, version: int, tokens: int) -> SpanEnd:
+        span = Span(
+            id=span_id,
+            parent_id=parent_id,
+            kind="model",
+            usage=Usage(input=tokens),
+            status="ok",
+            version=version,
+        )
+        return SpanEnd(run_id="r", span=span)
+
+    with filled([run_start("r"), model("above", None, 1, 10)], [model("below", "above", 1, 4)]) as store:
+        assert run_of(store, "r").totals.input_tokens == 4
+        append(store, model("below", None, 2, 4))
+        assert run_of(store, "r").totals.input_tokens == 14
+        append(store, model("below", "above", 3, 4))
+        assert run_of(store, "r").totals.input_tokens == 4
+
+
 def test_batches_that_repeat_change_no_sum() -> None:
     span = Span(id="a", kind="model", usage=Usage(input=5), status="ok", ended_ns=1)
     with filled([run_start("r"), SpanEnd(run_id="r", span=span)]) as store:

@@ -82,6 +82,11 @@ class RunRow(msgspec.Struct):
         return bool(self.start and self.start.heard)
 
     @property
+    def is_told_outright(self) -> bool:
+        """Whether its own process announced it."""
+        return self.start is not None and not self.start.heard
+
+    @property
     def is_announced(self) -> bool:
         """Whether anyone may see it: somebody said when it began."""
         return bool((self.start and self.start.started_ns) or (self.end and self.end.started_ns))
@@ -145,14 +150,14 @@ class Ledger:
         if start == self.row.start:
             return False
         self.row.start, self.row.start_seq = start, self._renumbered(self.row.start_seq)
-        if start is not None and not start.heard and self.row.end is not None and self.row.end.heard:
+        if self.row.is_told_outright and self.row.end is not None and self.row.end.heard:
             self.replaced.append((self.row.end_seq or 0, RUN_PLACE))
             self.row.end = self.row.end_seq = None
         return True
 
     def _take_end(self, run: Run) -> bool:
         end = first_end(self.row.end, run)
-        if end == self.row.end or (run.heard and not self.row.is_heard):
+        if end == self.row.end or (run.heard and self.row.is_told_outright):
             return False
         self.row.end, self.row.end_seq = end, self._renumbered(self.row.end_seq)
         return True

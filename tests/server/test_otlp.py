@@ -214,6 +214,22 @@ def test_numbers_beyond_those_of_javascript_keep_their_digits(server: Served) ->
     assert server.of(NORTH).traces.span(trace, span_id(1)).details.attributes["big"] == 2**63 - 1
 
 
+def test_both_streams_of_such_a_run_tell_how_it_ended(fresh: Served) -> None:
+    trace = new_trace()
+    failed = agent(1, trace=trace, status={"code": 2, "message": "boom"})
+    post(fresh, body(model(2, 1, trace=trace)))
+    post(fresh, body(failed))
+    fresh.local.hub.store.conclude(NORTH, trace, ids.now_ns(), complete=True)
+    told = [json.loads(frame["data"]) for frame in fresh.frames(f"/runs/{trace}/stream?since=0")]
+    assert told[-1]["type"] == "run-error"
+    assert "boom" in json.dumps(told[-1])
+    shown = fresh.frames(f"/traces/{trace}/stream?since=0")
+    assert [frame["event"] for frame in shown[-2:]] == ["span-end", "trace-done"]
+    ended = json.loads(shown[-2]["data"])
+    assert ended["patch"]["status"] == "error"
+    assert ended["patch"]["endedAt"]
+
+
 def test_the_server_ends_such_a_run_by_itself(fresh: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     from tests.server.running import eventually
     from trodo_cli import live

@@ -158,10 +158,10 @@ def hearsay_run(run_id: str, claims: Claims, **said: Any) -> Run:
 
 
 def joined_hearsay(one: Run, other: Run) -> Run:
-    """What is known by two pieces of hearsay together."""
+    """What is known by two pieces of hearsay together; the store's own fields are those of the first."""
     starts = [run.started_ns for run in (one, other) if run.started_ns]
     ends = [run.ended_ns for run in (one, other) if run.ended_ns]
-    return hearsay_run(
+    joined = hearsay_run(
         one.id,
         joined_claims(one.heard, other.heard),
         tags=tuple(sorted({*one.tags, *other.tags})),
@@ -169,6 +169,21 @@ def joined_hearsay(one: Run, other: Run) -> Run:
         ended_ns=max(ends, default=None),
         payload=_joined_payload(one, other),
     )
+    return msgspec.structs.replace(one, **{name: getattr(joined, name) for name in _HEARD})
+
+
+_HEARD = (
+    "agent",
+    "session",
+    "user",
+    "parent_id",
+    "parent_span_id",
+    "tags",
+    "started_ns",
+    "ended_ns",
+    "heard",
+    "payload",
+)
 
 
 def _ended_hearsay(run: Run) -> Run:

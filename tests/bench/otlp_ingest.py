@@ -1,7 +1,7 @@
 """Spans a second through OTLP protobuf, until queryable: `python -m tests.bench.otlp_ingest`.
 
-Batches of 100 model calls with messages, ten batches a trace. Beside ours stand two floors in one process without a
-server: parsing the bodies, and parsing them with one insert a batch. `--connections` send at a time.
+Batches of 100 model calls with messages, ten batches a trace, all below the first one. Beside ours stand two floors
+in one process without a server: parsing the bodies, and parsing them with one insert a batch.
 """
 
 import argparse
@@ -116,6 +116,9 @@ def _add(span: object, number: int) -> None:
     now_ns, said = ids.now_ns(), _attributes()
     span.trace_id = (number // RUN_SPANS + 1).to_bytes(16, "big")  # type: ignore[attr-defined]
     span.span_id = (number + 1).to_bytes(8, "big")  # type: ignore[attr-defined]
+    if number % RUN_SPANS:
+        first = number - number % RUN_SPANS
+        span.parent_span_id = (first + 1).to_bytes(8, "big")  # type: ignore[attr-defined]
     span.name, span.kind = "chat gpt-4o", 3  # type: ignore[attr-defined]
     span.start_time_unix_nano, span.end_time_unix_nano = now_ns, now_ns + 10**6  # type: ignore[attr-defined]
     for key, value in said.items():

@@ -47,6 +47,19 @@ TOOL_CALL: Table = {
     "vercel": ("ai.toolCall.id",),
 }
 
+FINISH: Table = {
+    "genai": ("gen_ai.response.finish_reasons",),
+    "vercel": ("ai.response.finishReason",),
+    "generic": ("llm.finish_reason",),
+}
+
+FIRST_TOKEN: dict[str, int] = {
+    "gen_ai.response.time_to_first_chunk": 10**9,
+    "gen_ai.client.operation.time_to_first_chunk": 10**9,
+    "ai.response.msToFirstChunk": 10**6,
+}
+"""How long the first token took, and how many nanoseconds its unit has."""
+
 AGENT: Table = {
     "trodo": ("trodo.agent_name",),
     "openinference": ("agent.name",),

@@ -52,6 +52,7 @@ def _joined(table: names.Table, order: "list[str] | tuple[str, ...]") -> tuple[s
 
 MODEL, PROVIDER, COST = Field.of(names.MODEL), Field.of(names.PROVIDER), Field.of(names.COST)
 TOOL, AGENT = Field.of(names.TOOL), Field.of(names.AGENT)
+TOOL_CALL, FINISH = Field.of(names.TOOL_CALL), Field.of(names.FINISH)
 SESSION, USER = Field.of(names.SESSION), Field.of(names.USER)
 INPUT, OUTPUT = Field.of(names.INPUT), Field.of(names.OUTPUT)
 
@@ -91,6 +92,23 @@ def tool_of(attributes: Attributes, name: str) -> str | None:
     if isinstance(entity, str) and entity:
         return entity
     return name.removeprefix("execute_tool ") or None
+
+
+def finish_of(attributes: Attributes) -> str | None:
+    """Why the model stopped; several reasons with commas between them."""
+    for value in FINISH.values(attributes):
+        reasons = value if isinstance(value, list) else [value]
+        if told := [reason for reason in reasons if isinstance(reason, str) and reason]:
+            return ", ".join(told)
+    return None
+
+
+def first_token_of(attributes: Attributes) -> int | None:
+    """Nanoseconds until the first token."""
+    for key, unit in names.FIRST_TOKEN.items():
+        if (told := amount(attributes.get(key))) is not None:
+            return round(told * unit)
+    return None
 
 
 def agent_of(attributes: Attributes) -> str | None:

@@ -5,7 +5,8 @@ and the run a reader sees is the end laid over the announcement. Both registers 
 so any order, repetition or split of the events ends in the same run.
 """
 
-from typing import Literal, get_args
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -27,7 +28,10 @@ MAX_SUMMAND = 10**9
 """A count of tokens or a cost from here on is no real one and is left out of sums."""
 
 LOST_AFTER_NS = 15 * 10**9
-"""A running run that gave no sign of life for this long is shown as lost."""
+"""A running run that gave no sign of life for this long is shown as lost, unless its producer says another time."""
+
+MAX_FEEDBACK = 100
+"""How many judgements of one run are kept: the first ones."""
 
 
 def canonical_status(status: str) -> str:
@@ -42,6 +46,24 @@ class Cancel(msgspec.Struct, omit_defaults=True, kw_only=True):
     by: str | None = None
     reason: str | None = None
     delivered_ns: int | None = None
+
+
+class Feedback(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """What somebody says of a run."""
+
+    at_ns: int
+    """When it came in."""
+    satisfaction: str | None = None
+    """`positive` or `negative`."""
+    rating: float | None = None
+    comment: str | None = None
+    user: str | None = None
+    attributes: dict[str, Any] = {}
+
+    @property
+    def said(self) -> str:
+        """All of it but the time: who says the same twice has said it once."""
+        return written(msgspec.structs.replace(self, at_ns=0))
 
 
 class Totals(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -100,11 +122,15 @@ class Run(msgspec.Struct, omit_defaults=True, kw_only=True):
     error_type: str | None = None
     version: int = 0
     """Rises with each announcement at the producer."""
+    patience_ns: int = LOST_AFTER_NS
+    """How long its producer may be silent while the run goes on."""
     payload: msgspec.Raw = NO_PAYLOAD
 
     owner: str = ""
     totals: Totals = msgspec.field(default_factory=Totals)
     cancel: Cancel | None = None
+    feedback: tuple[Feedback, ...] = ()
+    """In the order it came."""
     heartbeat_ns: int | None = None
     """Last sign of life by the store's clock."""
     last_seq: int = 0
@@ -152,6 +178,14 @@ def first_cancel(one: Cancel | None, other: Cancel | None) -> Cancel | None:
         return one or other
     first = min(one, other, key=lambda cancel: (cancel.requested_ns, cancel.by or "", cancel.reason or ""))
     return msgspec.structs.replace(first, delivered_ns=one.delivered_ns or other.delivered_ns)
+
+
+def joined_feedback(one: Sequence[Feedback], other: Sequence[Feedback]) -> tuple[Feedback, ...]:
+    """All that was said, each once, the earliest first; beyond `MAX_FEEDBACK` the later ones are left out."""
+    first: dict[str, Feedback] = {}
+    for feedback in sorted((*one, *other), key=lambda feedback: (feedback.at_ns, feedback.said)):
+        first.setdefault(feedback.said, feedback)
+    return tuple(first.values())[:MAX_FEEDBACK]
 
 
 def folded_run(run_id: str, start: Run | None, end: Run | None) -> Run:

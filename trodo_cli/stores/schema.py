@@ -110,4 +110,11 @@ MIGRATIONS: tuple[str, ...] = (
         revoked_ns INTEGER
     );
     """,
+    """
+    -- What people said of the run, as a JSON list; its place in `replaced` is -2.
+    ALTER TABLE runs ADD COLUMN feedback BLOB;
+    ALTER TABLE runs ADD COLUMN feedback_seq INTEGER;
+    -- How long the producer may be silent before a running run counts as lost.
+    ALTER TABLE runs ADD COLUMN patience_ns INTEGER NOT NULL DEFAULT 15000000000;
+    """,
 )

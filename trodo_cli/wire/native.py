@@ -5,7 +5,15 @@ import re
 import msgspec
 
 from trodo_cli.errors import InvalidInput
-from trodo_cli.model.event import CancelRequested, Event, RunEnd, SpanEnd, SpanStart, SpanUpdate
+from trodo_cli.model.event import (
+    CancelRequested,
+    Event,
+    FeedbackGiven,
+    RunEnd,
+    SpanEnd,
+    SpanStart,
+    SpanUpdate,
+)
 from trodo_cli.model.ids import canonical_id
 from trodo_cli.model.payload import NO_PAYLOAD, payload_of
 from trodo_cli.model.run import Run
@@ -64,6 +72,10 @@ def _settled(event: Event) -> Event:
     elif isinstance(event, CancelRequested):
         _settle_texts(event.cancel, ("by", "reason"))
         _check_range("cancel request", event.cancel.requested_ns, event.cancel.delivered_ns)
+    elif isinstance(event, FeedbackGiven):
+        for feedback in event.feedback:
+            _settle_texts(feedback, ("satisfaction", "comment", "user"))
+            _check_range("feedback", feedback.at_ns)
     else:
         event.run.id = event.run_id
         _settle_run(event.run)
@@ -112,7 +124,7 @@ def _settle_run(run: Run) -> None:
         run.parent_id = parent_id if parent_id != run.id else None
     run.tags = tuple(storable_text(tag) for tag in run.tags)
     _settle_texts(run, ("agent", "parent_span_id", "session", "user", "error", "error_type"))
-    _check_range("run", run.started_ns, run.ended_ns, run.version)
+    _check_range("run", run.started_ns, run.ended_ns, run.version, run.patience_ns)
 
 
 def _settle_texts(target: msgspec.Struct, names: tuple[str, ...]) -> None:

@@ -16,6 +16,7 @@ from trodo_cli.sdk.details import (
     settled,
 )
 from trodo_cli.sdk.recorder import quietly, recorder
+from trodo_cli.wire.tags import run_tags
 from trodo_cli.wire.values import json_value, text_of
 
 
@@ -92,7 +93,7 @@ class RunHandle(Block):
     def _note(self, metadata: dict[str, Any]) -> None:
         for key, value in metadata.items():
             self._details.note(key, value)
-        self._run.tags = _tags(self._details.attributes)
+        self._run.tags = run_tags(self._details.attributes)
 
     @quietly
     def _announce_again(self) -> None:
@@ -139,13 +140,3 @@ def _run_status(error: BaseException | None, run: Run, active: ActiveRun) -> Run
     if error is None or is_clean_exit(error):
         return "failed" if run.error is not None else "completed"
     return "cancelled" if is_cancel(error, active) else "failed"
-
-
-def _tags(metadata: dict[str, Any]) -> tuple[str, ...]:
-    """What a run can be found by: the list under `tags`, and every short value as `key=value`."""
-    listed = metadata.get("tags")
-    tags = [text_of(tag) for tag in listed] if isinstance(listed, list | tuple | set) else []
-    tags += [
-        f"{k}={v}" for k, v in metadata.items() if k != "tags" and isinstance(v, str | int | bool | float)
-    ]
-    return tuple(tag for tag in tags if len(tag) <= 200)

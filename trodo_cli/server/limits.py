@@ -192,12 +192,24 @@ def check_shape(line: bytes) -> None:
     bare = _without_strings(line)
     if bare.count(b":") > MAX_KEYS:
         raise InvalidInput(f"more than {MAX_KEYS:,} keys", "send large values as text")
-    if sum(map(bare.count, (b",", b"[", b"{"))) > MAX_VALUES:
+    if _values(bare) > MAX_VALUES:
         raise InvalidInput(f"more than {MAX_VALUES:,} values", "send large values as text")
     if _has_long_number(bare):
         raise InvalidInput(f"a number of more than {MAX_DIGITS} digits", "send it as text")
     if _is_deep(bare):
         raise InvalidInput(f"nested deeper than {MAX_DEPTH} levels", "send deep values as text")
+
+
+def check_batch(body: bytes) -> None:
+    """Raises `Refused` for a body that costs too much to be taken apart; `check_shape` is for its parts."""
+    if len(body) > MAX_LINE_BYTES:
+        raise Refused(413, f"the batch has more than {MAX_LINE_BYTES:,} bytes")
+    if _values(body) > MAX_VALUES and _values(_without_strings(body)) > MAX_VALUES:
+        raise Refused(413, f"the batch has more than {MAX_VALUES:,} values")
+
+
+def _values(text: bytes) -> int:
+    return sum(map(text.count, (b",", b"[", b"{")))
 
 
 def _may_be_too_much(line: bytes) -> bool:

@@ -1,6 +1,6 @@
 """Our own format: one event is one line of JSON, the same in spools, files, bodies and streams."""
 
-import re
+from typing import TypeVar
 
 import msgspec
 
@@ -18,18 +18,15 @@ from trodo_cli.model.ids import canonical_id
 from trodo_cli.model.payload import NO_PAYLOAD, payload_of
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span, canonical_kind
+from trodo_cli.wire.lenient import whole_pairs
 from trodo_cli.wire.values import storable_text
 
 _INT64 = 2**63
 
+Known = TypeVar("Known", bound=Event)
+
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
-_SURROGATE = re.compile(
-    rb"\\\\"  # an escaped backslash: what follows is text
-    rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
-"""Escapes of surrogates; the group is half of a pair."""
 
 
 def write_event(event: Event) -> bytes:
@@ -37,7 +34,7 @@ def write_event(event: Event) -> bytes:
     try:
         return _encoder.encode(event)
     except UnicodeEncodeError:
-        return _encoder.encode(_settled(event))
+        return _encoder.encode(settled_event(event))
 
 
 def read_event(line: bytes) -> Event:
@@ -51,7 +48,7 @@ def read_event(line: bytes) -> Event:
         raise InvalidInput("not an event: nested too deeply") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InvalidInput(f"not an event: {error}") from None
-    _settled(event)
+    settled_event(event)
     _check_payload(event)
     return event
 
@@ -64,8 +61,8 @@ def told_event(line: bytes) -> Event:
         raise InvalidInput(f"not an event: {error}") from None
 
 
-def _settled(event: Event) -> Event:
-    """The event in canonical form, changed in place."""
+def settled_event(event: Known) -> Known:
+    """The event in canonical form, changed in place. Raises `InvalidInput`."""
     event.run_id = canonical_id(storable_text(event.run_id))
     if isinstance(event, SpanStart | SpanUpdate | SpanEnd):
         _settle_span(event.span)
@@ -88,14 +85,10 @@ def _decode(line: bytes) -> Event:
     try:
         return _decoder.decode(line)
     except msgspec.DecodeError:
-        mended = _SURROGATE.sub(_mended, line)
+        mended = whole_pairs(line)
         if mended == line:
             raise
         return _decoder.decode(mended)
-
-
-def _mended(match: re.Match[bytes]) -> bytes:
-    return rb"\ufffd" if match[1] else match[0]
 
 
 def _check_payload(event: Event) -> None:

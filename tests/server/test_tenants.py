@@ -78,7 +78,8 @@ POLICY |= {
     f"POST {path}": Policy("ingest", 200, 200, path.replace("{method}", "set"), "{{}}", tells=False)
     for path in (
         f"{SDK}/track", "/api/events", "/api/events/bulk", f"{SDK}/identify", f"{SDK}/reset", f"{SDK}/wallet-address",
-        f"{SDK}/users/upsert", f"{SDK}/people/{{method}}", f"{SDK}/groups/{{method}}", f"{SDK}/groups/profile/{{method}}",
+        f"{SDK}/users/upsert", f"{SDK}/people/{{method}}", f"{SDK}/groups/{{method}}",
+        f"{SDK}/groups/profile/{{method}}",
     )
 }  # fmt: skip
 

@@ -61,7 +61,7 @@ class Reader:
 
     def item(self, data: bytes) -> list[Event]:
         """One of a batch: a run with its spans, more spans of a run, feedback, or spans without a run."""
-        item = self._said(data, "item")
+        item = _around(data, "item")
         if run := item.raw("run"):
             return self._whole_run(run, item.each("spans"))
         if feedback := item.raw("feedback"):
@@ -73,12 +73,12 @@ class Reader:
 
     def whole_run(self, data: bytes) -> list[Event]:
         """A run with its spans."""
-        item = self._said(data, "body")
+        item = _around(data, "body")
         return self._whole_run(item.raw("run"), item.each("spans"))
 
     def started_run(self, data: bytes) -> list[Event]:
         """A run that goes on, whatever it says of an end."""
-        return self._run(self._said(data, "body").raw("run"))[:1]
+        return self._run(_around(data, "body").raw("run"))[:1]
 
     def ended_run(self, run_id: str, data: bytes) -> list[Event]:
         """The end of a run that was started before."""
@@ -92,7 +92,7 @@ class Reader:
 
     def spans(self, run_id: str, data: bytes) -> list[Event]:
         """Spans of a run that is told otherwise."""
-        spans = self._said(data, "body").each("spans")
+        spans = _around(data, "body").each("spans")
         return [event for span in spans for event in self.span(span, run_id)]
 
     def span(self, data: bytes, run_id: str | None = None) -> list[Event]:
@@ -177,6 +177,11 @@ class Reader:
         if ended_ns is None and is_open:
             return started_ns, None
         return started_ns, started_ns + length_ns if ended_ns is None or ended_ns < started_ns else ended_ns
+
+
+def _around(data: bytes, what: str) -> Said:
+    """An object around others, each of which is checked by itself."""
+    return Said(data, what, lambda _: None)
 
 
 def _outcome(run_id: str, said: Said) -> tuple[Run, bytes, dict[str, bytes]]:

@@ -161,8 +161,9 @@ class Reader:
         span.started_ns, span.ended_ns = self._interval(said, is_open=span.status == "running")
         _set_usage(span, said)
         noted = {} if _is_known(word) else {"status": json_value(word)}
-        parts = {"input": said.raw("input"), "output": said.raw("output"), "stack": said.raw("stack_trace")}
-        span.payload = payload({**noted, **said.members("attributes"), **said.rest()}, **parts)
+        given, output, stack = said.raw("input"), said.raw("output"), said.text("stack_trace")
+        noted |= said.members("attributes") | said.rest()
+        span.payload = payload(noted, input=given, output=output, stack=json_value(stack) if stack else b"")
         if span.ended_ns is None:
             return settled_event(SpanStart(run_id=run_id, span=span))
         span.status = "ok" if span.status == "running" else span.status

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from typing import Any, Protocol
@@ -46,6 +47,24 @@ class Place(Protocol):
 
 
 current: ContextVar[Place | None] = ContextVar("trodo_place", default=None)
+
+
+InnerSpan = Callable[[Place], str | None]
+"""The span inside a place that somebody else has opened there; None for none."""
+
+_inner_span: InnerSpan | None = None
+
+
+def use_inner_span(find: InnerSpan) -> None:
+    """Say how spans are found that were opened by OpenTelemetry."""
+    global _inner_span
+    _inner_span = find
+
+
+def innermost(place: Place) -> str | None:
+    """The parent for what begins here: the place's own span, or one that was opened inside it by others."""
+    found = _inner_span(place) if _inner_span is not None else None
+    return found or place.span_id
 
 
 class ActiveRuns:

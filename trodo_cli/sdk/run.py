@@ -6,7 +6,7 @@ from trodo_cli.model import ids
 from trodo_cli.model.event import RunEnd, RunStart
 from trodo_cli.model.run import Run, RunStatus
 from trodo_cli.sdk.block import Block
-from trodo_cli.sdk.context import ActiveRun, Place, current, join_task, settle_task
+from trodo_cli.sdk.context import ActiveRun, Place, current, innermost, join_task, settle_task
 from trodo_cli.sdk.details import (
     MAX_ERROR_CHARACTERS,
     Details,
@@ -105,7 +105,7 @@ class RunHandle(Block):
     def _open(self, place: Place | None) -> None:
         self._pid = recorder().pid
         if place is not None and self._run.parent_id is None:
-            self._run.parent_id, self._run.parent_span_id = place.run.id, place.span_id
+            self._run.parent_id, self._run.parent_span_id = place.run.id, innermost(place)
             self._run.user = self._run.user or place.run.user
             self._run.session = self._run.session or place.run.session
         self._announce()

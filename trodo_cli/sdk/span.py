@@ -6,7 +6,7 @@ from trodo_cli.model import ids
 from trodo_cli.model.event import SpanEnd, SpanStart, SpanUpdate
 from trodo_cli.model.span import Span, SpanStatus, Usage, canonical_kind
 from trodo_cli.sdk.block import Block
-from trodo_cli.sdk.context import ActiveRun, Place, current
+from trodo_cli.sdk.context import ActiveRun, Place, current, innermost
 from trodo_cli.sdk.details import (
     MAX_ERROR_CHARACTERS,
     MAX_STACK_CHARACTERS,
@@ -162,7 +162,7 @@ class SpanHandle(Block):
         own, span = recorder(), self._span
         self.run, self._pid = place.run, own.pid
         self.span_id = span.id = ids.new_span_id()
-        span.parent_id, span.status, span.ended_ns = place.span_id, "running", None
+        span.parent_id, span.status, span.ended_ns = innermost(place), "running", None
         self._started = ids.monotonic_ns()
         span.started_ns = ids.now_ns()
         self.step_in()

@@ -6,13 +6,14 @@ None of them raises into the host program, except `RunCancelled` in a run that w
 from typing import Any
 
 from trodo_cli.model import ids
-from trodo_cli.model.run import Run, RunStatus, canonical_status
-from trodo_cli.sdk.context import current
+from trodo_cli.model.event import FeedbackGiven
+from trodo_cli.model.run import Feedback, Run, RunStatus, canonical_status
+from trodo_cli.sdk.context import current, innermost
 from trodo_cli.sdk.joined import JoinedRun
 from trodo_cli.sdk.recorder import configure, quietly, recorder
 from trodo_cli.sdk.run import RunHandle
 from trodo_cli.sdk.span import SpanHandle
-from trodo_cli.wire.values import text_of
+from trodo_cli.wire.values import plain_value, text_of
 
 FLUSH_SECONDS = 5.0
 
@@ -142,6 +143,29 @@ def end_run(
     handle.finish()
 
 
+@quietly
+def feedback(
+    run_id: str,
+    *,
+    satisfaction: str | None = None,
+    rating: float | None = None,
+    comment: str | None = None,
+    distinct_id: Any = None,
+    metadata: dict[str, Any] | None = None,
+) -> None:
+    """What somebody says of a run, also long after its end. `satisfaction`: `positive` or `negative`."""
+    given = Feedback(
+        at_ns=ids.now_ns(),
+        satisfaction=_text(satisfaction),
+        rating=None if rating is None else float(rating),
+        comment=_text(comment),
+        user=_text(distinct_id),
+        attributes=plain_value(dict(metadata or {})),
+    )
+    known_id = ids.canonical_id(str(run_id))
+    recorder().record(FeedbackGiven(run_id=known_id, feedback=(given,)))
+
+
 def track_llm_call(
     *,
     model: str | None = None,
@@ -199,7 +223,7 @@ def current_span_id() -> str | None:
     place = current.get()
     if place is None:
         return None
-    return place.span_id or ids.root_span_id(place.run.id)
+    return innermost(place) or ids.root_span_id(place.run.id)
 
 
 def check_cancelled() -> None:

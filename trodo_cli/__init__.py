@@ -13,6 +13,7 @@ _HOMES = {
     "TrodoError": "trodo_cli.errors",
     "RunHandle": "trodo_cli.sdk.run",
     "SpanHandle": "trodo_cli.sdk.span",
+    "Telemetry": "trodo_cli.sdk.telemetry",
     "propagation_headers": "trodo_cli.sdk.propagate",
     **dict.fromkeys(("asgi_middleware", "fastapi_middleware"), "trodo_cli.sdk.asgi"),
     **dict.fromkeys(("get_tracer", "register_otel"), "trodo_cli.sdk.otel"),
@@ -24,6 +25,7 @@ __all__ = [
     "RunCancelled",
     "RunHandle",
     "SpanHandle",
+    "Telemetry",
     "TrodoError",
     "__version__",
     "agent",
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
     from trodo_cli.sdk.propagate import propagation_headers
     from trodo_cli.sdk.run import RunHandle
     from trodo_cli.sdk.span import SpanHandle
+    from trodo_cli.sdk.telemetry import Telemetry
     from trodo_cli.sdk.tracing import (
         check_cancelled,
         current_run_id,

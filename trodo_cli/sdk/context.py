@@ -5,16 +5,28 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar, Token
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from trodo_cli.errors import RunCancelled
 from trodo_cli.model.run import Cancel
+
+if TYPE_CHECKING:
+    from trodo_cli.sdk.telemetry import Telemetry
+
+
+_telemetry: "Telemetry | None" = None
+
+
+def use_telemetry(telemetry: "Telemetry | None") -> None:
+    """Say where the spans of runs go besides, unless a run says otherwise."""
+    global _telemetry
+    _telemetry = telemetry
 
 
 class ActiveRun:
     """A run that this process works on: its own, or one it joined."""
 
-    __slots__ = ("cancel", "cancelled_tasks", "holders", "id", "session", "tasks", "user")
+    __slots__ = ("cancel", "cancelled_tasks", "holders", "id", "session", "tasks", "telemetry", "user")
 
     def __init__(self, run_id: str) -> None:
         self.id = run_id
@@ -25,6 +37,7 @@ class ActiveRun:
         self.tasks: list[Any] = []
         """asyncio tasks inside the run; a cancel request cancels them."""
         self.cancelled_tasks: list[Any] = []
+        self.telemetry: Telemetry | None = _telemetry
 
     def raise_if_cancelled(self) -> None:
         """Raise `RunCancelled` when the run was asked to stop."""

@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from trodo_cli.model import ids
 from trodo_cli.model.event import RunEnd, RunStart
-from trodo_cli.model.run import Run, RunStatus
+from trodo_cli.model.run import Run, RunStatus, root_span
 from trodo_cli.sdk.block import Block
 from trodo_cli.sdk.context import ActiveRun, Place, current, innermost, join_task, settle_task
 from trodo_cli.sdk.details import (
@@ -16,6 +16,7 @@ from trodo_cli.sdk.details import (
     settled,
 )
 from trodo_cli.sdk.recorder import quietly, recorder
+from trodo_cli.sdk.telemetry import Telemetry, mirrored_run
 from trodo_cli.wire.tags import run_tags
 from trodo_cli.wire.values import json_value, text_of
 
@@ -23,12 +24,13 @@ from trodo_cli.wire.values import json_value, text_of
 class RunHandle(Block):
     """A run of this process, as a `with` or `async with` block and as the handle inside it."""
 
-    __slots__ = ("_details", "_pid", "_run", "_started", "_task", "agent_name", "run_id")
+    __slots__ = ("_details", "_pid", "_run", "_started", "_task", "_telemetry", "agent_name", "run_id")
 
     span_id = None
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, telemetry: Telemetry | None = None) -> None:
         self._run = run
+        self._telemetry = telemetry
         self._details = Details()
         super().__init__()
         self._task: Any = None
@@ -109,6 +111,10 @@ class RunHandle(Block):
             self._run.user = self._run.user or place.run.user
             self._run.session = self._run.session or place.run.session
         self._announce()
+        outer = place.run.telemetry if place is not None else None
+        self.run.telemetry = self._telemetry or outer or self.run.telemetry
+        if self.run.telemetry is not None:
+            self._mirror = mirrored_run(self.run.telemetry, self._run)
         self._task = join_task(self.run)
         self.step_in()
 
@@ -130,6 +136,8 @@ class RunHandle(Block):
         run.status = _run_status(error, run, self.run)
         recorder().record(RunEnd(run_id=self.run_id, run=self._complete()))
         recorder().runs.leave(self.run)
+        if self._mirror is not None:
+            self._mirror.end(root_span(run), self._details.attributes, error)
 
     def _complete(self) -> Run:
         self._run.payload = self._details.payload()

@@ -18,6 +18,7 @@ from trodo_cli.sdk.details import (
     settled,
 )
 from trodo_cli.sdk.recorder import quietly, recorder
+from trodo_cli.sdk.telemetry import mirrored_span
 from trodo_cli.wire.semconv import flattened, usage_fields, usage_of, whole_number
 from trodo_cli.wire.values import json_value, text_of
 
@@ -165,6 +166,8 @@ class SpanHandle(Block):
         span.parent_id, span.status, span.ended_ns = innermost(place), "running", None
         self._started = ids.monotonic_ns()
         span.started_ns = ids.now_ns()
+        if place.run.telemetry is not None:
+            self._mirror = mirrored_span(place.run.telemetry, span, self.run.id)
         self.step_in()
         own.record(SpanStart(run_id=self.run.id, span=self._complete()))
 
@@ -179,6 +182,8 @@ class SpanHandle(Block):
         span.status = _span_status(error, span, self.run)
         span.version += 1
         own.record(SpanEnd(run_id=self.run.id, span=self._complete()))
+        if self._mirror is not None:
+            self._mirror.end(span, self._details.attributes, error)
 
     def _complete(self) -> Span:
         self._span.payload = self._details.payload()

@@ -8,11 +8,12 @@ from typing import Any
 from trodo_cli.model import ids
 from trodo_cli.model.event import FeedbackGiven
 from trodo_cli.model.run import Feedback, Run, RunStatus, canonical_status
-from trodo_cli.sdk.context import current, innermost
+from trodo_cli.sdk.context import current, innermost, use_telemetry
 from trodo_cli.sdk.joined import JoinedRun
 from trodo_cli.sdk.recorder import configure, quietly, recorder
 from trodo_cli.sdk.run import RunHandle
 from trodo_cli.sdk.span import SpanHandle
+from trodo_cli.sdk.telemetry import read_telemetry
 from trodo_cli.wire.values import plain_value, text_of
 
 FLUSH_SECONDS = 5.0
@@ -25,6 +26,7 @@ def init(
     api_key: str | None = None,
     api_base: str | None = None,
     site_id: str | None = None,
+    telemetry: Any = None,
     **_options: Any,
 ) -> None:
     """Say where runs are recorded: a path, `memory:`, or the URL of a server with the key to it.
@@ -32,7 +34,11 @@ def init(
     Without it they go to `TRODO_TARGET`, else to the file in the data folder; the key is `TRODO_API_KEY`. `api_base`
     and `site_id` are other words for `target` and `api_key`; the other options of the official SDK are taken and
     change nothing here.
+
+    `telemetry` pipes every span into a tracer of OpenTelemetry besides: the tracer, or a `Telemetry` or mapping with
+    `tracer`, `record_io=False`, `record_tool_io=False`, `base_attributes`.
     """
+    use_telemetry(read_telemetry(telemetry))
     configure(target or api_base, api_key or site_id)
 
 
@@ -45,11 +51,12 @@ def wrap_agent(
     metadata: dict[str, Any] | None = None,
     user: dict[str, Any] | None = None,
     input: Any = None,
+    telemetry: Any = None,
 ) -> RunHandle:
     """A run of an agent, as a `with` or `async with` block; gives a `RunHandle`.
 
     Inside another run it becomes a run below that one. `distinct_id` is the end user, `conversation_id`
-    the session, `user` facts about the end user.
+    the session, `user` facts about the end user; `telemetry` as for `init`, for this run.
     """
     run = Run(
         id=ids.new_run_id(),
@@ -58,7 +65,7 @@ def wrap_agent(
         session=_text(conversation_id),
         parent_id=_known_id(parent_run_id),
     )
-    handle = RunHandle(run)
+    handle = RunHandle(run, read_telemetry(telemetry))
     if metadata is not None:
         handle.set_metadata(metadata)
     if user is not None:

@@ -51,6 +51,7 @@ __all__ = [
     "tool",
     "trace",
     "track_llm_call",
+    "track_mcp",
     "wrap_agent",
 ]
 
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
         span,
         start_run,
         track_llm_call,
+        track_mcp,
         wrap_agent,
     )
     from trodo_cli.sdk.wrappers import agent, llm, retrieval, tool, trace

@@ -6,7 +6,7 @@ None of them raises into the host program, except `RunCancelled` in a run that w
 from typing import Any
 
 from trodo_cli.model import ids
-from trodo_cli.model.event import FeedbackGiven
+from trodo_cli.model.event import FeedbackGiven, RunEnd, RunStart, SpanEnd
 from trodo_cli.model.run import Feedback, Run, RunStatus, canonical_status
 from trodo_cli.sdk.context import current, innermost, use_telemetry
 from trodo_cli.sdk.joined import JoinedRun
@@ -148,6 +148,55 @@ def end_run(
     if metadata is not None:
         handle.set_metadata(metadata)
     handle.finish()
+
+
+def track_mcp(
+    *,
+    tool: str,
+    distinct_id: Any,
+    input: Any = None,
+    output: Any = None,
+    error: str | None = None,
+    duration_ms: float | None = None,
+    session_id: Any = None,
+    client_label: str | None = None,
+    attributes: dict[str, Any] | None = None,
+    agent_name: str = "MCP",
+    **_options: Any,
+) -> str:
+    """Record one tool call of an MCP server, which has just ended, as a run of its own; gives the id of its span.
+
+    `distinct_id` is the end user, `session_id` the MCP session.
+    """
+    handle = SpanHandle(f"tool.{text_of(tool)}", "tool", {"tool": tool, "params": input}, attributes)
+    handle.set_tool(tool)
+    if client_label is not None:
+        handle.set_attribute("mcp_client_label", client_label)
+    if output is not None:
+        handle.set_output(output)
+    if error is not None:
+        handle.set_error(error)
+    run = Run(
+        id=ids.new_run_id(), agent=text_of(agent_name), user=_text(distinct_id), session=_text(session_id)
+    )
+    return _recorded_call(run, handle, duration_ms) or ids.new_span_id()
+
+
+@quietly
+def _recorded_call(run: Run, handle: SpanHandle, duration_ms: float | None) -> str:
+    ended_ns = ids.now_ns()
+    span = handle.finished(ended_ns - round(max(duration_ms or 0.0, 0.0) * 1e6), ended_ns)
+    run.started_ns = span.started_ns
+    end = Run(
+        id=run.id, status="completed" if span.error is None else "failed", ended_ns=ended_ns, error=span.error
+    )
+    for event in (
+        RunStart(run_id=run.id, run=run),
+        SpanEnd(run_id=run.id, span=span),
+        RunEnd(run_id=run.id, run=end),
+    ):
+        recorder().record(event)
+    return span.id
 
 
 @quietly

@@ -231,7 +231,7 @@ def test_calls_without_a_run_are_runs_of_their_own_and_analytics_are_taken(
     (span,) = server.of(NORTH).traces.get(run.id).spans[1:]
     assert (run.agent, run.user, run.status) == ("MCP", "ada", "completed")
     assert (span.name, span.kind, span.tool) == ("tool.search", "tool", "search")
-    assert json.loads(span.details.input) == {"tool": "search", "params": {"q": 1}}
+    assert span.details.input == {"tool": "search", "params": {"q": 1}}
 
 
 def test_what_the_sdk_dropped_is_counted_and_a_key_that_is_revoked_is_told(

@@ -122,6 +122,13 @@ def test_a_value_that_no_reader_could_take_is_kept_as_text(value: bytes) -> None
     assert event.span.details.output == 7
 
 
+@pytest.mark.parametrize("text", ["[1, 2", "{}x", "[" * 200 + "]" * 200, "plain", '"a"', "[1e999]"])
+def test_a_text_that_only_begins_like_json_stays_a_text(text: str) -> None:
+    (event,) = read({"run_id": "r", "spans": [{"span_id": "s", "kind": "llm", "input": text}]})
+    assert isinstance(event, SpanEnd)
+    assert event.span.details.input == text
+
+
 def test_a_long_string_without_an_end_takes_no_longer_than_its_length() -> None:
     with pytest.raises(InvalidInput):
         Reader(NOW_NS).item(b'{"run_id": NaN, "x": "' + b'\\"' * 500_000)

@@ -91,6 +91,18 @@ def described(seen: SeenSpan) -> Span:
     return span
 
 
+def fill(span: Span, said: Mapping[str, Any]) -> None:
+    """Set what the span itself does not say, and its attributes do."""
+    usage, told = span.usage or Usage(), _usage(said) or Usage()
+    for field in USAGE:
+        if getattr(usage, field) is None:
+            setattr(usage, field, getattr(told, field))
+    span.usage = usage if usage != Usage() else None
+    span.cost = _amount(said.get(COST)) if span.cost is None else span.cost
+    span.model = span.model or _text(said, RESPONSE_MODEL, MODEL)
+    span.provider = span.provider or _text(said, PROVIDER, "gen_ai.system")
+
+
 def described_run(run_id: str, seen: SeenSpan, resource: Mapping[str, Any]) -> Run:
     """What a topmost span says of its run."""
     return Run(

@@ -12,6 +12,7 @@ from trodo_cli.model.ids import canonical_id, is_run_id
 from trodo_cli.model.run import Feedback, Run, RunStatus, canonical_status
 from trodo_cli.model.span import Span, SpanStatus, Usage, canonical_kind
 from trodo_cli.wire.native import settled_event
+from trodo_cli.wire.otel_bridge import fill
 from trodo_cli.wire.semconv import flattened, usage_of, whole_number
 from trodo_cli.wire.tags import run_tags
 from trodo_cli.wire.trodo_said import Check, Said, payload, values
@@ -46,6 +47,12 @@ _SPAN_STATUS: dict[str, SpanStatus] = {
     **{theirs: ours for ours, theirs in RUN_STATUS.items()},
     "pending": "running",
 }
+_NO_RUN = "-"
+"""In place of a run's id, until it has one. Calls without a run and bridged model calls put JSON into a text."""
+
+_OTEL_NAMES = "gen_ai."
+"""A bridged span has all the attributes that it had, and only some of them under keys of this wire."""
+
 _PADDING = "0" * 16
 """In place of the first half of a UUID, before the id of an OpenTelemetry span."""
 
@@ -101,11 +108,11 @@ class Reader:
         said_id = said.text("run_id")
         if run_id := run_id or said_id:
             return [self._span_event(run_id, said)]
-        run = Run(id="-", patience_ns=SILENCE_NS)
+        run = Run(id=_NO_RUN, patience_ns=SILENCE_NS)
         run.agent, run.user, run.session = _whose(said)
         if not run.agent or not run.user:
             raise InvalidInput("a span without a run needs `agent_name` and `distinct_id`")
-        return _as_run(run, self._span_event("-", said))
+        return _as_run(run, self._span_event(_NO_RUN, said))
 
     def feedback(self, run_id: str, data: bytes) -> list[Event]:
         """What somebody says of a run."""
@@ -161,8 +168,11 @@ class Reader:
         span.started_ns, span.ended_ns = self._interval(said, is_open=span.status == "running")
         _set_usage(span, said)
         noted = {} if _is_known(word) else {"status": json_value(word)}
-        given, output, stack = said.raw("input"), said.raw("output"), said.text("stack_trace")
+        read = said.opened if span.kind == "model" or run_id == _NO_RUN else said.raw
+        given, output, stack = read("input"), read("output"), said.text("stack_trace")
         noted |= said.members("attributes") | said.rest()
+        if any(name.startswith(_OTEL_NAMES) for name in noted):
+            fill(span, values(noted))
         span.payload = payload(noted, input=given, output=output, stack=json_value(stack) if stack else b"")
         if span.ended_ns is None:
             return settled_event(SpanStart(run_id=run_id, span=span))

@@ -36,7 +36,7 @@ class Said:
             raise InvalidInput(f"the {what} is no JSON object") from None
         if len(parts) > MAX_KEYS:
             raise InvalidInput(f"the {what} has more than {MAX_KEYS:,} keys")
-        self._what = what
+        self._what, self._check = what, check
         self._left = {key: data for key, value in parts.items() if (data := bytes(value)) != b"null"}
         try:
             check(data)
@@ -46,6 +46,19 @@ class Said:
     def raw(self, key: str) -> bytes:
         """The value as JSON; empty for none."""
         return self._left.pop(key, b"")
+
+    def opened(self, key: str) -> bytes:
+        """The value as JSON; an object or a list that stands in a text is taken out of it."""
+        data = self.raw(key)
+        if not data.startswith((b'"{', b'"[')):
+            return data
+        try:
+            inside = str(decoded(_any, data)).encode()
+            self._check(inside)
+            decoded(_any, inside)
+        except (*_UNREADABLE, InvalidInput, UnicodeEncodeError):
+            return data
+        return inside
 
     def each(self, key: str) -> list[bytes]:
         """The elements of a list, as JSON; none for no list at all."""

@@ -232,7 +232,7 @@ def _set_usage(span: Span, said: Said) -> None:
     """Tokens, cost and temperature. A count that was told by itself goes before one in the provider's usage object."""
     details, costs = said.seen("usage_details"), said.seen("cost_details")
     flat = flattened(details) if isinstance(details, dict) else {}
-    usage = usage_of(flat) or Usage()
+    usage = (usage_of(flat) if flat else None) or Usage()
     for key, field in (("input_tokens", "input"), ("output_tokens", "output")):
         count = said.count(key)
         if count is not None and count != whole_number(flat.get(key)):

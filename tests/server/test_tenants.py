@@ -65,6 +65,31 @@ POLICY = {
     "GET /v1/drops": Policy("read", 200, 200, "/v1/drops", tells=False),
 }
 
+SDK = "/api/sdk"
+RUN_BODY = '{{"run":{{"run_id":"{run}","agent_name":"x","started_at":"2026-11-22T01:42:29Z"}}}}'
+SPANS_BODY = '{{"spans":[{{"span_id":"more","run_id":"{run}","started_at":"2026-11-22T01:42:29Z"}}]}}'
+
+POLICY |= {
+    f"POST {SDK}{path}": Policy("ingest", 200, 200, SDK + path, body, is_live=True, tells=False)
+    for path, body in {
+        "/batch": '{{"items":[' + RUN_BODY + "]}}",
+        "/runs/ingest": RUN_BODY,
+        "/runs/start": RUN_BODY,
+        "/runs/{run}/end": '{{"status":"ok","ended_at":"2026-11-22T01:42:29Z"}}',
+        "/runs/{run}/spans": SPANS_BODY,
+        "/runs/{run}/feedback": '{{"satisfaction":"positive"}}',
+        "/spans/append": SPANS_BODY,
+    }.items()
+}
+POLICY |= {
+    f"POST {path}": Policy("ingest", 200, 200, path.replace("{method}", "set"), "{{}}", tells=False)
+    for path in (
+        f"{SDK}/track", "/api/events", "/api/events/bulk", f"{SDK}/identify", f"{SDK}/reset", f"{SDK}/wallet-address",
+        f"{SDK}/users/upsert", f"{SDK}/people/{{method}}", f"{SDK}/groups/{{method}}",
+        f"{SDK}/groups/profile/{{method}}",
+    )
+}  # fmt: skip
+
 PUBLIC = {"GET /health", "GET /openapi.json"}
 """What needs no key and tells nothing of anybody."""
 

@@ -6,6 +6,7 @@ so any order, repetition or split of the events ends in the same run. What its s
 (`hearsay`) counts as long as nobody announced it.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -25,7 +26,10 @@ _STATUS_SYNONYMS = {"ok": "completed", "error": "failed", "draining": "running",
 _SPAN_STATUS: dict[str, SpanStatus] = {"completed": "ok", "failed": "error", "cancelled": "cancelled"}
 
 LOST_AFTER_NS = 15 * 10**9
-"""A running run that gave no sign of life for this long is shown as lost."""
+"""A running run that gave no sign of life for this long is shown as lost, unless its producer says another time."""
+
+MAX_FEEDBACK = 100
+"""How many judgements of one run are kept: the first ones."""
 
 HEARD_LOST_AFTER_NS = LOST_AFTER_NS + PATIENCE_NS
 """The same for a run that nobody announced: its spans come when they end, so silence is no bad sign."""
@@ -43,6 +47,24 @@ class Cancel(msgspec.Struct, omit_defaults=True, kw_only=True):
     by: str | None = None
     reason: str | None = None
     delivered_ns: int | None = None
+
+
+class Feedback(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """What somebody says of a run."""
+
+    at_ns: int
+    """When it came in."""
+    satisfaction: str | None = None
+    """`positive` or `negative`."""
+    rating: float | None = None
+    comment: str | None = None
+    user: str | None = None
+    attributes: dict[str, Any] = {}
+
+    @property
+    def said(self) -> str:
+        """All of it but the time: who says the same twice has said it once."""
+        return written(msgspec.structs.replace(self, at_ns=0))
 
 
 class Run(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -66,11 +88,15 @@ class Run(msgspec.Struct, omit_defaults=True, kw_only=True):
     """Rises with each announcement at the producer."""
     heard: Claims = {}
     """What the run's spans say of it, for a run that nobody announced; empty for any other."""
+    patience_ns: int = LOST_AFTER_NS
+    """How long its producer may be silent while the run goes on."""
     payload: msgspec.Raw = NO_PAYLOAD
 
     owner: str = ""
     totals: Totals = msgspec.field(default_factory=Totals)
     cancel: Cancel | None = None
+    feedback: tuple[Feedback, ...] = ()
+    """In the order it came."""
     heartbeat_ns: int | None = None
     """Last sign of life by the store's clock."""
     last_seq: int = 0
@@ -124,6 +150,14 @@ def first_cancel(one: Cancel | None, other: Cancel | None) -> Cancel | None:
     return msgspec.structs.replace(first, delivered_ns=one.delivered_ns or other.delivered_ns)
 
 
+def joined_feedback(one: Sequence[Feedback], other: Sequence[Feedback]) -> tuple[Feedback, ...]:
+    """All that was said, each once, the earliest first; beyond `MAX_FEEDBACK` the later ones are left out."""
+    first: dict[str, Feedback] = {}
+    for feedback in sorted((*one, *other), key=lambda feedback: (feedback.at_ns, feedback.said)):
+        first.setdefault(feedback.said, feedback)
+    return tuple(first.values())[:MAX_FEEDBACK]
+
+
 def folded_run(run_id: str, start: Run | None, end: Run | None) -> Run:
     """The run a reader sees: what the end says laid over what the announcement says."""
     if end is not None and end.heard:
@@ -153,6 +187,7 @@ def hearsay_run(run_id: str, claims: Claims, **said: Any) -> Run:
         parent_id=parent_id,
         parent_span_id=parent_span_id,
         heard=claims,
+        patience_ns=HEARD_LOST_AFTER_NS,
         **said,
     )
 

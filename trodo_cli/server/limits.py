@@ -199,12 +199,24 @@ def check_shape(
     bare = _without_strings(line)
     if bare.count(b":") > most_keys:
         raise InvalidInput(f"more than {most_keys:,} keys", "send large values as text")
-    if sum(map(bare.count, (b",", b"[", b"{"))) > most_values:
+    if _values(bare) > most_values:
         raise InvalidInput(f"more than {most_values:,} values", "send large values as text")
     if _has_long_number(bare):
         raise InvalidInput(f"a number of more than {MAX_DIGITS} digits", "send it as text")
     if _is_deep(bare):
         raise InvalidInput(f"nested deeper than {MAX_DEPTH} levels", "send deep values as text")
+
+
+def check_batch(body: bytes) -> None:
+    """Raises `Refused` for a body that costs too much to be taken apart; `check_shape` is for its parts."""
+    if len(body) > MAX_LINE_BYTES:
+        raise Refused(413, f"the batch has more than {MAX_LINE_BYTES:,} bytes")
+    if _values(body) > MAX_VALUES and _values(_without_strings(body)) > MAX_VALUES:
+        raise Refused(413, f"the batch has more than {MAX_VALUES:,} values")
+
+
+def _values(text: bytes) -> int:
+    return sum(map(text.count, (b",", b"[", b"{")))
 
 
 def _may_be_too_much(line: bytes, most_values: int) -> bool:

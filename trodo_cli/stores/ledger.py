@@ -10,14 +10,25 @@ from collections.abc import Callable
 
 import msgspec
 
-from trodo_cli.model.event import CancelRequested, Event, RunEnd, RunStart, SpanEnd, SpanStart, SpanUpdate
+from trodo_cli.model.event import (
+    CancelRequested,
+    Event,
+    FeedbackGiven,
+    RunEnd,
+    RunStart,
+    SpanEnd,
+    SpanStart,
+    SpanUpdate,
+)
 from trodo_cli.model.payload import NO_PAYLOAD
 from trodo_cli.model.run import (
     Cancel,
+    Feedback,
     Run,
     first_cancel,
     first_end,
     folded_run,
+    joined_feedback,
     newer_start,
     produced_run,
 )
@@ -25,8 +36,8 @@ from trodo_cli.model.span import Span, newer_span, settled_span, span_rank
 from trodo_cli.model.totals import Totals
 from trodo_cli.stores.sums import Sums
 
-RUN_PLACE, CANCEL_PLACE = 0, -1
-"""What a replaced number was about, when it was about no span: what the run says of itself, or a cancel request."""
+RUN_PLACE, CANCEL_PLACE, FEEDBACK_PLACE = 0, -1, -2
+"""What a replaced number was about when it was no span: what the run says of itself, a cancel request, feedback."""
 
 
 class SpanRow(msgspec.Struct):
@@ -53,6 +64,8 @@ class RunRow(msgspec.Struct):
     cancel_seq: int | None = None
     heartbeat_ns: int | None = None
     traceless: bool = False
+    feedback: tuple[Feedback, ...] = ()
+    feedback_seq: int | None = None
     has_payloads: bool = False
     """Whether the registers were loaded, and are to be saved, with their payloads."""
 
@@ -64,6 +77,7 @@ class RunRow(msgspec.Struct):
             run,
             totals=self.totals,
             cancel=self.cancel,
+            feedback=self.feedback,
             heartbeat_ns=self.heartbeat_ns,
             last_seq=self.last_told_seq,
             traceless=self.traceless,
@@ -74,7 +88,7 @@ class RunRow(msgspec.Struct):
         """The highest number that an event still has."""
         if not self.traceless:
             return self.last_seq
-        return max(self.start_seq or 0, self.end_seq or 0, self.cancel_seq or 0)
+        return max(self.start_seq or 0, self.end_seq or 0, self.cancel_seq or 0, self.feedback_seq or 0)
 
     @property
     def is_heard(self) -> bool:
@@ -118,6 +132,8 @@ class Ledger:
                 return self._take_end(produced_run(event.run))
             case CancelRequested():
                 return self._take_cancel(event.cancel)
+            case FeedbackGiven():
+                return self._take_feedback(event.feedback)
             case _:
                 return False
 
@@ -167,6 +183,14 @@ class Ledger:
         if first == self.row.cancel:
             return False
         self.row.cancel, self.row.cancel_seq = first, self._renumbered(self.row.cancel_seq, CANCEL_PLACE)
+        return True
+
+    def _take_feedback(self, feedback: tuple[Feedback, ...]) -> bool:
+        joined = joined_feedback(self.row.feedback, feedback)
+        if joined == self.row.feedback:
+            return False
+        self.row.feedback = joined
+        self.row.feedback_seq = self._renumbered(self.row.feedback_seq, FEEDBACK_PLACE)
         return True
 
     def _renumbered(self, seq: int | None, place: int = RUN_PLACE) -> int:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from trodo_cli.model.ids import root_span_id
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
-from trodo_cli.model.trace import Trace, Tree
+from trodo_cli.model.trace import Trace, Tree, stands_for_run
 from trodo_cli.render.rows import Mark
 from trodo_cli.tui.branch import Branch, Node, position
 from trodo_cli.tui.folds import Folds
@@ -78,7 +78,7 @@ class LiveTree:
         if node.key in self._cut:
             return "cycle"
         wanted = self._wanted(node)
-        return None if wanted is None or wanted in self._spans else "orphan"
+        return None if wanted is None or wanted in self._spans or stands_for_run(wanted) else "orphan"
 
     def _hang_all(self, tree: Tree) -> None:
         """Make the nodes of all spans, from the top down; their sums are yet to be taken."""

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from trodo_cli.errors import InvalidInput
-from trodo_cli.wire.native import mended
+from trodo_cli.wire.lenient import decoded
 from trodo_cli.wire.otlp.export import (
     ZERO_SPAN,
     Export,
@@ -62,11 +62,7 @@ def write_answer(export: Export) -> bytes:
 
 def _decoded(body: bytes) -> Any:
     try:
-        return msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass
-    try:
-        return msgspec.json.decode(mended(body))
+        return decoded(msgspec.json.decode, body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInput(f"not an OTLP trace export in JSON: {error}") from None
 

@@ -235,6 +235,7 @@ def test_the_server_ends_such_a_run_by_itself(fresh: Served, monkeypatch: pytest
     from trodo_cli import live
 
     monkeypatch.setattr(live, "QUIET_NS", 1)
+    fresh.service.begin()
     post(fresh, body(model(2, 1), agent(1)))
     trace = json.loads(body(agent(1)))["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["traceId"]
     eventually(lambda: fresh.of(NORTH).runs.get(trace).status == "completed")

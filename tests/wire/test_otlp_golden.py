@@ -85,8 +85,9 @@ def bare(event: Event) -> Any:
     """The event as the lists have it."""
     told = json.loads(write_event(event))
     if "run" in told:
-        told["run"].pop("heard")
-        told["run"].pop("totals", None)
+        for name in ("heard", "patience_ns", "totals"):
+            told["run"].pop(name, None)
+
         return told
     told["span"].pop("version", None)
     told["span"]["payload"] = {

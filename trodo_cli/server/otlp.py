@@ -61,7 +61,6 @@ async def take_traces(call: Call) -> Response:
     if encoding is None:
         raise Refused(415, f"the content type must be one of {', '.join(ENCODINGS)}")
     body = await call.body()
-    call.service.begin()
     export = await in_thread(_taken, call, encoding, body)
     return Response(encoding.write_answer(export), media_type=media)
 

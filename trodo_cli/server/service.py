@@ -60,7 +60,7 @@ class Service:
                 del self._viewers[key_id]
 
     def begin(self) -> None:
-        """Look after runs that nobody ends. Done before, it does nothing."""
+        """Look after runs that nobody ends, from now on."""
         self._settler.begin()
 
     def stop(self) -> None:

@@ -15,14 +15,10 @@ class Settler:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="trodo-settler", daemon=True)
-        self._lock = threading.Lock()
 
     def begin(self) -> None:
-        """Start, unless that was done before."""
-        with self._lock:
-            if self._thread.ident is None and not self._stopped.is_set():
-                self._thread.start()
+        """Start the thread."""
+        threading.Thread(target=self._watch, name="trodo-settler", daemon=True).start()
 
     def stop(self) -> None:
         """Let the thread end."""

@@ -125,7 +125,9 @@ def test_a_wrapped_agent_is_one_run_with_its_tree_its_tokens_and_its_feedback(
     assert (feedback.satisfaction, feedback.rating, feedback.comment) == ("negative", 2.0, "wrong parcel")
 
 
-def test_feedback_is_shown_with_the_run(official: Official, server: Served, tmp_path: Path) -> None:
+def test_feedback_is_shown_with_the_run_and_no_span_as_lost_from_its_place(
+    official: Official, server: Served, tmp_path: Path
+) -> None:
     from tests.cli.program import Cli
 
     said(official, server, AGENT)
@@ -136,6 +138,7 @@ def test_feedback_is_shown_with_the_run(official: Official, server: Served, tmp_
     assert "negative, rated 2 by ada: wrong parcel" in shown
     listed = cli.ok("runs", "show", "latest", "--json", **settings).json["feedback"]
     assert [(one["satisfaction"], one["rating"]) for one in listed] == [("negative", 2.0)]
+    assert "parent is missing" not in cli.ok("trace", "show", "latest", "--full", **settings).out
     assert any("feedback" in line for line in cli.ok("tail", "latest", "--plain", **settings).lines)
     cli.close()
 

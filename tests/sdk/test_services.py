@@ -1,5 +1,7 @@
 """One run across services: two real processes that talk HTTP, and whoever else sends the headers."""
 
+import asyncio
+import gc
 import json
 import shutil
 import socket
@@ -271,6 +273,26 @@ def test_a_client_that_leaves_ends_the_span_of_its_request(host: Host, form: str
     eventually(lambda: host.drain() and [span.status for span in host.spans(run_id)] == ["ok"])
     assert child.get("/go-on")[0] == 200
     child.stop()
+
+
+def test_a_response_that_nobody_reads_ends_the_span_of_its_request(recording: Recording) -> None:
+    from starlette.requests import Request
+    from starlette.responses import StreamingResponse
+
+    run_id = trodo_cli.start_run("unread")
+    scope = {"type": "http", "method": "GET", "path": "/x", "headers": [(b"x-trodo-run-id", run_id.encode())]}
+
+    async def respond(_: Any) -> StreamingResponse:
+        return StreamingResponse(iter(["never sent"]))
+
+    async def drop() -> None:
+        await trodo_cli.fastapi_middleware()(Request(scope), respond)
+
+    asyncio.run(drop())
+    gc.collect()
+    (span,) = recording.spans(run_id)
+    assert (span.status, span.details.output) == ("ok", {"status_code": 200})
+    trodo_cli.end_run(run_id)
 
 
 @FORMS

@@ -53,6 +53,7 @@ POLICY = {
     "GET /traces": Policy("read", 200, 200, "/traces?agentId={run}"),
     "GET /traces/{run}": Policy("read", 200, 404, "/traces/{run}"),
     "DELETE /traces/{run}": Policy("control", 204, 404, "/traces/{run}"),
+    "GET /traces/{run}/spans": Policy("read", 200, 404, "/traces/{run}/spans"),
     "GET /traces/{run}/spans/{span}": Policy("read", 200, 404, "/traces/{run}/spans/{run}.s"),
     "GET /traces/{run}/stream": Policy("read", 200, 404, "/traces/{run}/stream?since=1"),
     "GET /agents": Policy("read", 200, 200, "/agents", tells=False),

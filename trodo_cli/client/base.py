@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, Protocol
 
+import msgspec
+
 from trodo_cli.errors import NotFound
 from trodo_cli.model.event import Event
 from trodo_cli.model.key import Key
@@ -13,16 +15,37 @@ from trodo_cli.query.plan import RunFilter
 from trodo_cli.stores.base import Appended, Page
 from trodo_cli.wire.receipt import Receipt
 
-__all__ = ["Appended", "Client", "Keys", "OnState", "Page", "RunFilter", "Runs", "StreamState", "Traces"]
+__all__ = [
+    "Appended",
+    "Client",
+    "Keys",
+    "OnState",
+    "Page",
+    "RunFilter",
+    "Runs",
+    "SpanPage",
+    "StreamState",
+    "Traces",
+]
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 1_000
+
+PAGE_SEQS = 2_000
+"""Over so many event numbers a page of spans goes; a span that was started and ended has taken two."""
 
 StreamState = Literal["live", "reconnecting", "stale", "ended"]
 """How a stream stands: events arrive; the server is away; it is silent for too long; nothing more will come."""
 
 OnState = Callable[[StreamState], None]
 """Called when a stream's state changes, in the thread that reads the stream."""
+
+
+class SpanPage(msgspec.Struct):
+    """Some of a run's spans, without payloads; `after` fetches the next page, None on the last."""
+
+    rows: list[Span]
+    after: int | None = None
 
 
 class Runs(Protocol):
@@ -66,6 +89,12 @@ class Traces(Protocol):
 
     def get(self, run_id: str, *, payload: bool = True) -> Trace:
         """The span tree of a run. Raises `NotFound`."""
+
+    def pages(self, run_id: str) -> Iterator[list[Span]]:
+        """The spans of a run without payloads, some at a time, in the order they were first stored.
+
+        What is stored from now on is not among them, but may be in them already. Raises `NotFound`.
+        """
 
     def span(self, run_id: str, span_id: str) -> Span:
         """One span with its payload. Raises `NotFound`."""

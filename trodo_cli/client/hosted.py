@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from trodo_cli.client.asked import AskedRuns
-from trodo_cli.client.base import DEFAULT_LIMIT, Client, Keys, OnState, no_run, no_span, no_trace
+from trodo_cli.client.base import DEFAULT_LIMIT, Client, Keys, OnState, SpanPage, no_run, no_span, no_trace
 from trodo_cli.client.http import FIRST_ANSWER_SECONDS, Http, KeyOf, TooLarge, part, read_json
 from trodo_cli.client.sse import Follower
 from trodo_cli.errors import InvalidInput, NotFound
@@ -151,6 +151,15 @@ class HostedTraces:
         with self._present(run_id):
             rows = read_json(self._http.get(f"/traces/{_id(run_id)}", query), TraceRows)
         return Trace.from_rows(rows.run, rows.spans, rows.children)
+
+    def pages(self, run_id: str) -> Iterator[list[Span]]:
+        path = f"/traces/{_id(run_id)}/spans"
+        after: int | None = 0
+        with self._present(run_id):
+            while after is not None:
+                page = read_json(self._http.get(path, {"cursor": str(after)}), SpanPage)
+                yield page.rows
+                after = page.after
 
     def span(self, run_id: str, span_id: str) -> Span:
         path = f"/traces/{_id(run_id)}/spans/{_id(span_id)}"

@@ -5,7 +5,16 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from trodo_cli.client.base import DEFAULT_LIMIT, MAX_LIMIT, OnState, no_run, no_span, no_trace
+from trodo_cli.client.base import (
+    DEFAULT_LIMIT,
+    MAX_LIMIT,
+    PAGE_SEQS,
+    OnState,
+    SpanPage,
+    no_run,
+    no_span,
+    no_trace,
+)
 from trodo_cli.client.intake import Intake
 from trodo_cli.errors import Ambiguous, InvalidInput, NotFound
 from trodo_cli.live import PAGE_EVENTS, Hub
@@ -150,6 +159,20 @@ class LocalTraces:
         if not self._hub.prices:
             price_spans(spans, payload=payload)
         return Trace.from_rows(run, spans, self._below(run.id))
+
+    def pages(self, run_id: str) -> Iterator[list[Span]]:
+        after: int | None = 0
+        while after is not None:
+            page = self.page(run_id, after)
+            yield page.rows
+            after = page.after
+
+    def page(self, run_id: str, after: int = 0) -> SpanPage:
+        """The spans that were first stored under the next numbers above `after`. Raises `NotFound`."""
+        run = self.traced(run_id)
+        upto = after + PAGE_SEQS
+        rows = self._hub.store.spans(self._owner, run.id, payload=False, after=after, upto=upto)
+        return SpanPage(rows, upto if upto < run.last_seq else None)
 
     def traced(self, run_id: str) -> Run:
         """A run whose trace can be read."""

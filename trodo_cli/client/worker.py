@@ -168,6 +168,9 @@ class WorkerTraces:
             msgspec.structs.replace(run, payload=NO_PAYLOAD), [light_span(span) for span in spans]
         )
 
+    def pages(self, run_id: str) -> Iterator[list[Span]]:
+        yield self.get(run_id, payload=False).rows()[1]
+
     def span(self, run_id: str, span_id: str) -> Span:
         wanted = canonical_id(span_id)
         _, spans, _ = self._api.trace(run_id).rows()

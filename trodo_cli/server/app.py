@@ -69,6 +69,8 @@ OPERATIONS: tuple[Operation, ...] = (
               missing=NO_TRACE, gives=TraceShape),
     Operation("DELETE", "/traces/{run}", "control", traces.delete_trace, "Delete a run's spans; the run stays.",
               missing=NO_TRACE),
+    Operation("GET", "/traces/{run}/spans", "read", traces.list_spans, "Spans as they came, without payloads.", (
+              Parameter("cursor", "Where the page before ended."),), missing=NO_TRACE, gives=list[SpanShape]),
     Operation("GET", "/traces/{run}/spans/{span}", "read", traces.get_span, "One span with its payload.",
               missing="Span not found", gives=SpanShape),
     Operation("GET", "/traces/{run}/stream", "read", stream.stream_trace, "Follow a run's spans.",

@@ -1,5 +1,6 @@
 """One request as a handler sees it, and the description of an operation that routes and documents are made from."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import unquote
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 NATIVE = "application/vnd.trodo+json"
 """The media type of our own shapes; everybody else is answered in those of agntz."""
+
+MAX_SEQ = 2**62
+
+_NUMBER = re.compile(r"[0-9]{1,30}", re.ASCII)
 
 Result = TypeVar("Result")
 Shape = TypeVar("Shape")
@@ -45,6 +50,14 @@ class Call(NamedTuple):
     def query(self) -> Mapping[str, str]:
         return self.request.query_params
 
+    def seq(self, name: str) -> int | None:
+        """An event number among the query parameters. Raises `InvalidInput` for what is none."""
+        said = self.query.get(name) or None
+        number = None if said is None else read_seq(said)
+        if said is not None and number is None:
+            raise InvalidInput(f"Invalid `{name}` query param")
+        return number
+
     def path(self, name: str) -> str:
         """A part of the path, as it was before it was encoded."""
         return unquote(self.request.path_params[name])
@@ -67,6 +80,11 @@ class Call(NamedTuple):
             return msgspec.json.decode(body, type=shape)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             raise InvalidInput(f"the body is not as it should be: {error}") from None
+
+
+def read_seq(text: str) -> int | None:
+    """An event number as it was written; None for what is none. A higher one than there can be is the highest."""
+    return min(int(text), MAX_SEQ) if _NUMBER.fullmatch(text) else None
 
 
 async def in_thread(work: Callable[..., Result], *arguments: Any) -> Result:

@@ -6,7 +6,6 @@ misses nothing.
 
 import asyncio
 import math
-import re
 from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
@@ -14,12 +13,12 @@ import anyio
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from trodo_cli.errors import InvalidInput, TrodoError
+from trodo_cli.errors import TrodoError
 from trodo_cli.model import ids
 from trodo_cli.model.event import Event, TraceDone
 from trodo_cli.model.payload import NO_PAYLOAD
 from trodo_cli.model.run import Run
-from trodo_cli.server.call import Call, in_thread
+from trodo_cli.server.call import Call, in_thread, read_seq
 from trodo_cli.server.traces import wants_payload
 from trodo_cli.wire.agntz_frames import Frame, run_events, sse_frame, trace_events, trace_snapshot
 
@@ -31,7 +30,6 @@ COALESCE_SECONDS = 0.01
 """How long a viewer rests after a chunk, so that what comes quickly travels together."""
 
 PAGE_EVENTS = 200
-MAX_SEQ = 2**62
 
 WriteEvent = Callable[[Event], list[Frame]]
 
@@ -181,12 +179,8 @@ def _asked_after(call: Call) -> int | None:
 
     Raises `InvalidInput` for a `since` that is no number. A header is sent by machines and ignored then.
     """
-    said = call.query.get("since") or None
-    if said is not None and not _NUMBER.fullmatch(said):
-        raise InvalidInput("Invalid `since` query param")
-    if said is None and _NUMBER.fullmatch(last := call.request.headers.get("last-event-id", "")):
-        said = last
-    return None if said is None else min(int(said), MAX_SEQ)
+    asked = call.seq("since")
+    return read_seq(call.request.headers.get("last-event-id", "")) if asked is None else asked
 
 
 async def _until_gone(receive: Receive, scope: anyio.CancelScope) -> None:
@@ -196,4 +190,3 @@ async def _until_gone(receive: Receive, scope: anyio.CancelScope) -> None:
 
 
 _HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no", "vary": "Accept"}
-_NUMBER = re.compile(r"[0-9]{1,30}", re.ASCII)

@@ -23,6 +23,16 @@ def get_trace(call: Call) -> Response:
     return answer(trace_object(trace, owner=call.principal.owner), native=False)
 
 
+def list_spans(call: Call) -> Response:
+    run_id = call.path("run")
+    page = call.client.traces.page(run_id, call.seq("cursor") or 0)
+    if call.is_native:
+        return answer(page, native=True)
+    run = call.client.runs.get(run_id)
+    cursor = None if page.after is None else str(page.after)
+    return answer(page_object([span_object(span, run) for span in page.rows], cursor), native=False)
+
+
 def get_span(call: Call) -> Response:
     run_id = call.path("run")
     span = call.client.traces.span(run_id, call.path("span"))

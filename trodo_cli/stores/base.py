@@ -11,6 +11,9 @@ from trodo_cli.model.run import Cancel, Run
 from trodo_cli.model.span import Span
 from trodo_cli.query.plan import Cursor, RunFilter
 
+MAX_SEQ = 2**32 - 1
+"""The highest number that an event can have."""
+
 
 class Page(msgspec.Struct, frozen=True):
     """A part of a list; `cursor` fetches the next, None on the last."""
@@ -55,8 +58,10 @@ class Store(Protocol):
     def find_runs(self, owner: str, fragment: str, limit: int) -> list[str]:
         """Ids of runs that begin or end with the text, newest first; an exact id alone when it fits."""
 
-    def spans(self, owner: str, run_id: str, *, payload: bool) -> list[Span]:
-        """The spans of a run in the order they were first stored."""
+    def spans(
+        self, owner: str, run_id: str, *, payload: bool, after: int = 0, upto: int = MAX_SEQ
+    ) -> list[Span]:
+        """The spans of a run that were first stored under a number above `after`, up to `upto`, in that order."""
 
     def span(self, owner: str, run_id: str, span_id: str) -> Span | None:
         """One span with its payload, or None."""

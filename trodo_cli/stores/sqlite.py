@@ -11,12 +11,12 @@ from trodo_cli.model.run import Cancel, Run
 from trodo_cli.model.span import Span
 from trodo_cli.query.plan import Cursor, RunFilter
 from trodo_cli.stores import keys, log, tables
-from trodo_cli.stores.base import Appended, Page, batches
+from trodo_cli.stores.base import MAX_SEQ, Appended, Page, batches
 from trodo_cli.stores.batch import append_run, conclude_run, deliver_cancel
 from trodo_cli.stores.conditions import condition
 from trodo_cli.stores.database import Database
 from trodo_cli.stores.opening import fetched
-from trodo_cli.stores.rows import FIRST_SEQ_MASK, RUN_COLUMNS, json_text, run_row, seen_run
+from trodo_cli.stores.rows import RUN_COLUMNS, json_text, run_row, seen_run
 
 MAX_COUNT = 2**53
 """A count goes no further; every reader still has it as a whole number."""
@@ -133,13 +133,15 @@ class SqliteStore:
         newest_first = sorted(found, key=lambda row: (row[1], row[0]), reverse=True)
         return [run_id for run_id, _ in newest_first[:limit]]
 
-    def spans(self, owner: str, run_id: str, *, payload: bool) -> list[Span]:
+    def spans(
+        self, owner: str, run_id: str, *, payload: bool, after: int = 0, upto: int = MAX_SEQ
+    ) -> list[Span]:
         with self._database.read() as connection:
             key = tables.run_key(connection, owner, run_id)
-            rows = (
-                tables.spans_between(connection, owner, key, 0, FIRST_SEQ_MASK, payload=payload)
-                if key
-                else []
+            if not key or after >= MAX_SEQ:
+                return []
+            rows = tables.spans_between(
+                connection, owner, key, after + 1, min(upto, MAX_SEQ), payload=payload
             )
         return [row.span for row in rows]
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -26,10 +27,14 @@ THEMES = ("ansi-dark", "ansi-light", "textual-dark", "textual-light", "nord", "g
 """The first two use the 16 colours of the user's own terminal."""
 
 
+GIVE_WAY_SECONDS = 0.001
+"""How long a thread that reads a store may hold up keys and painting."""
+
+
 class Explorer(App[None]):
     """Shows one run, or the list of runs."""
 
-    CSS_PATH = Path("trodo.tcss")
+    CSS_PATH = Path(__file__).with_name("trodo.tcss")
     TITLE = "trodo"
     BINDINGS = bindings(EVERYWHERE)
     ENABLE_COMMAND_PALETTE = True
@@ -47,6 +52,7 @@ class Explorer(App[None]):
         self.theme = THEMES[0]
 
     def on_mount(self) -> None:
+        sys.setswitchinterval(GIVE_WAY_SECONDS)
         self._leave_on(signal.SIGTERM, signal.SIGHUP)
         self.push_screen(RunsScreen(RunFilter()) if self._run_id is None else TraceScreen(self._run_id))
 
@@ -137,8 +143,6 @@ class Explorer(App[None]):
 
     def _fatal_error(self) -> None:
         """A crash is told with where it happened, never with the values it happened to."""
-        import sys
-
         error = sys.exc_info()[1]
         frames = traceback.extract_tb(error.__traceback__) if error else []
         where = "\n".join(f"  {os.path.basename(f.filename)}:{f.lineno} in {f.name}" for f in frames[-8:])

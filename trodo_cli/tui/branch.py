@@ -1,30 +1,29 @@
 """Nodes of a tree that knows how many rows each of its branches takes on a screen."""
 
 from bisect import bisect_left
+from functools import partial
 
 import msgspec
 
-from trodo_cli.model.run import Run
-from trodo_cli.model.span import Span
+from trodo_cli.tui.book import Book
 
 BLOCK = 256
 """So many children are counted as one when a row is looked for among many."""
 
-_FAILED = ("error", "failed")
 
+class Node(msgspec.Struct, eq=False, gc=False):
+    """A span, a run started below this one, or the run itself. Most are leaves, and small.
 
-class Node(msgspec.Struct, eq=False):
-    """A span, a run started below this one, or the run itself. Most are leaves, and small."""
+    The garbage collector does not look at nodes and branches, of which there may be a million: whoever
+    makes a tree takes it apart (`LiveTree.close`).
+    """
 
     key: str
-    item: Span | Run
+    number: int
+    """Where the book has what it stands for."""
     parent: "Node | None" = None
     branch: "Branch | None" = None
     """What is below it; None when nothing is."""
-
-    @property
-    def is_failed(self) -> bool:
-        return self.item.status in _FAILED
 
     @property
     def is_open(self) -> bool:
@@ -36,28 +35,23 @@ class Node(msgspec.Struct, eq=False):
         return 1 if self.branch is None else 1 + self.branch.size
 
     @property
-    def failed(self) -> int:
-        """Failed nodes of its subtree, itself included."""
-        return self.is_failed + (0 if self.branch is None else self.branch.failed)
-
-    @property
     def shown(self) -> int:
         """Rows of its subtree as long as it is itself shown, its own included."""
         return 1 + self.branch.rows if self.branch is not None and self.branch.is_open else 1
 
 
-def position(node: Node) -> tuple[int, str, bool]:
+def position(book: Book, node: Node) -> tuple[int, str, bool]:
     """Where a node stands among its siblings; a span before a run of the same moment and id."""
-    item = node.item
-    return (item.started_ns, node.key, isinstance(item, Run))
+    return (book.started_ns(node.number), node.key, book.is_run(node.number))
 
 
-class Branch(msgspec.Struct, eq=False):
+class Branch(msgspec.Struct, eq=False, gc=False):
     """The children of a node in order, and sums over all that is below it."""
 
-    nodes: list[Node]
+    book: Book
     is_upper: bool
     """Whether it is so far up that it is open by its level."""
+    nodes: list[Node] = msgspec.field(default_factory=list)
     is_open: bool = False
     size: int = 0
     """Nodes below."""
@@ -74,7 +68,7 @@ class Branch(msgspec.Struct, eq=False):
         self.failed = 0
         self.sums.clear()
         for node in self.nodes:
-            self.failed += node.item.status in _FAILED
+            self.failed += self.book.is_failed(node.number)
             if (branch := node.branch) is not None:
                 self.size += branch.size
                 self.failed += branch.failed
@@ -82,11 +76,11 @@ class Branch(msgspec.Struct, eq=False):
 
     def insert(self, node: Node) -> None:
         """Give a node its place; `add` counts its rows."""
-        where = position(node)
-        if not self.nodes or position(self.nodes[-1]) < where:
+        where = position(self.book, node)
+        if not self.nodes or position(self.book, self.nodes[-1]) < where:
             self.nodes.append(node)
             return
-        index = bisect_left(self.nodes, where, key=position)
+        index = bisect_left(self.nodes, where, key=partial(position, self.book))
         self.nodes.insert(index, node)
         del self.sums[index // BLOCK :]
 
@@ -104,7 +98,7 @@ class Branch(msgspec.Struct, eq=False):
     def index(self, node: Node) -> int:
         if self.nodes[-1] is node:
             return len(self.nodes) - 1
-        return bisect_left(self.nodes, position(node), key=position)
+        return bisect_left(self.nodes, position(self.book, node), key=partial(position, self.book))
 
     def before(self, index: int) -> int:
         """The rows above a child."""

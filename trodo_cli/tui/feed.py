@@ -1,17 +1,19 @@
 """What happens to a run, or to the list of runs, heard in threads of their own; the screens take it when they paint.
 
-A screen is woken once for however much has come. Nothing here waits for a screen, and no screen for the store.
+A screen is woken once for however much has come, and never waits for the store.
 """
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from trodo_cli.client.base import Client, Page, RunFilter, StreamState
 from trodo_cli.errors import TrodoError, Unavailable
 from trodo_cli.model.event import Event
-from trodo_cli.model.trace import Trace
+from trodo_cli.model.run import Run
+from trodo_cli.model.span import Span
 
 LONGEST_SILENCE_SECONDS = 1.0
 """How often the list of runs is read when nothing seems to change: ages grow, and a silent run is lost."""
@@ -19,12 +21,30 @@ LONGEST_SILENCE_SECONDS = 1.0
 REST_SECONDS = 0.2
 """Between two looks at the list of runs."""
 
+MOST_WAITING = 200
+"""How much is kept for a screen that does not take it; then the thread waits."""
+
+SPANS_AT_ONCE = 100
+"""What a screen can take in between two keys."""
+
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """All that was known of a run when its feed began."""
+class Opened:
+    """The run, as it stands when its feed begins, or begins again."""
 
-    trace: Trace
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Some of the spans that were there then."""
+
+    rows: list[Span]
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """All of them have been told; from here on events tell what happens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +68,7 @@ class Failed:
     error: TrodoError
 
 
-Heard = Loaded | Listed | State | Failed | Event
+Heard = Opened | Known | Complete | Listed | State | Failed | Event
 
 
 class Feed:
@@ -57,6 +77,7 @@ class Feed:
     def __init__(self, wake: Callable[[], object]) -> None:
         self._wake = wake
         self._heard: deque[Heard] = deque()
+        self._room = threading.Semaphore(MOST_WAITING)
         self._is_woken = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="trodo-feed", daemon=True)
@@ -68,33 +89,38 @@ class Feed:
         """Hear no more; a thread that waits for a server ends with its next word."""
         self._stopped.set()
 
-    def take(self, limit: int) -> list[Heard]:
-        """What was heard and not taken yet, the oldest first, so much at most."""
-        self._is_woken.clear()
-        taken = [self._heard.popleft() for _ in range(min(limit, len(self._heard)))]
-        if self._heard:
-            self._tell()
-        return taken
+    def take(self) -> Heard | None:
+        """What was heard next; None when that was all, and the next word will wake again."""
+        if not self._heard:
+            self._is_woken.clear()
+        if not self._heard:
+            return None
+        self._room.release()
+        return self._heard.popleft()
 
     def hear(self) -> None:
-        """Listen until the end; calls `put` for everything."""
+        """Listen until the end; calls `put` for everything. Raises `Unavailable` when the connection is lost."""
         raise NotImplementedError
 
     def put(self, heard: Heard) -> None:
-        """Keep this for the screen, and wake it."""
+        """Keep this for the screen, and wake it. Waits while too much is kept."""
+        while not self._room.acquire(timeout=REST_SECONDS):
+            if self._stopped.is_set():
+                return
         self._heard.append(heard)
-        self._tell()
-
-    def _tell(self) -> None:
         if not self._is_woken.is_set() and not self._stopped.is_set():
             self._is_woken.set()
             self._wake()
 
     def _work(self) -> None:
-        try:
-            self.hear()
-        except TrodoError as error:
-            self.put(Failed(error))
+        while not self._stopped.is_set():
+            try:
+                return self.hear()
+            except Unavailable:
+                self.put(State("reconnecting"))
+                self._stopped.wait(LONGEST_SILENCE_SECONDS)
+            except TrodoError as error:
+                return self.put(Failed(error))
 
 
 class RunFeed(Feed):
@@ -106,15 +132,21 @@ class RunFeed(Feed):
         self._run_id = run_id
 
     def hear(self) -> None:
-        seq = self._client.runs.get(self._run_id).last_seq
-        self.put(Loaded(self._client.traces.get(self._run_id, payload=False)))
-        stream = self._client.traces.stream(
-            self._run_id, after=seq, payload=False, on_state=lambda name: self.put(State(name))
-        )
-        for event in stream:
-            self.put(event)
+        run = self._client.runs.get(self._run_id)
+        for heard in chain([Opened(run)], self._known(), [Complete()], self._news(run.last_seq)):
+            self.put(heard)
             if self._stopped.is_set():
                 return
+
+    def _known(self) -> Iterator[Heard]:
+        for rows in self._client.traces.pages(self._run_id):
+            for first in range(0, len(rows), SPANS_AT_ONCE):
+                yield Known(rows[first : first + SPANS_AT_ONCE])
+
+    def _news(self, after: int) -> Iterator[Heard]:
+        return self._client.traces.stream(
+            self._run_id, after=after, payload=False, on_state=lambda name: self.put(State(name))
+        )
 
 
 class RunsFeed(Feed):
@@ -127,16 +159,7 @@ class RunsFeed(Feed):
     def hear(self) -> None:
         while not self._stopped.is_set():
             mark = self._client.change_mark()
-            try:
-                self.put(Listed(self._client.runs.list(limit=self._limit, wanted=self._wanted)))
-                self.put(State("live"))
-            except TrodoError as error:
-                if not _may_come_back(error):
-                    raise
-                self.put(State("reconnecting"))
+            self.put(Listed(self._client.runs.list(limit=self._limit, wanted=self._wanted)))
+            self.put(State("live"))
             self._stopped.wait(REST_SECONDS)
             self._client.wait(mark, LONGEST_SILENCE_SECONDS)
-
-
-def _may_come_back(error: TrodoError) -> bool:
-    return isinstance(error, Unavailable)

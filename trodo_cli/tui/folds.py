@@ -85,16 +85,17 @@ class Folds:
     def lift(self, node: Node, size: int = 0, failed: int = 0, shown: int = 0) -> None:
         """Count in everything above a node what has become more, or less, of its subtree."""
         above = node.parent
-        while above is not None and above.branch is not None and (size or failed or shown):
-            branch = above.branch
+        while above is not None and above.branch is not None and (failed or shown):
+            branch, before = above.branch, above.shown
             branch.size += size
-            if failed or shown:
-                before = above.shown
-                branch.add(node, shown)
-                branch.failed += failed
-                branch.is_open = self.opens(above)
-                shown = above.shown - before
+            branch.add(node, shown)
+            branch.failed += failed
+            branch.is_open = self.opens(above)
+            shown = above.shown - before
             node, above = above, above.parent
+        while size and above is not None and above.branch is not None:
+            above.branch.size += size
+            above = above.parent
 
     def _move(self, node: Node) -> None:
         """Decide anew what is open below a node whose depth has become another one by a zoom."""

@@ -9,7 +9,6 @@ from itertools import islice
 
 from trodo_cli.model.run import Run, root_span
 from trodo_cli.model.span import Span
-from trodo_cli.model.trace import Trace
 from trodo_cli.render.rows import Row, ViewState
 from trodo_cli.tui.branch import Node
 from trodo_cli.tui.tree import LiveTree
@@ -25,18 +24,14 @@ class Outline:
     def __init__(self, run: Run) -> None:
         self._tree = LiveTree(run)
         self._folds = self._tree.folds
-        self.set_run(run)
+        self._run, self._run_span = run, root_span(run)
 
     # -- what the trace says ---------------------------------------------------------------------
 
-    def load(self, trace: Trace) -> None:
-        """Take a whole trace of the run in place of what was here; folds and zoom stay."""
-        self.set_run(trace.summary)
-        self._tree.load(trace)
-
     def set_run(self, run: Run) -> None:
         """The run itself, as it stands now."""
-        self._tree.top.item, self._run_span = run, root_span(run)
+        self._run, self._run_span = run, root_span(run)
+        self._tree.set_run(run)
 
     def put(self, span: Span) -> None:
         """Add a span, or take another version of one."""
@@ -45,6 +40,14 @@ class Outline:
     def put_link(self, run: Run) -> None:
         """Add a run that was started below this one, or take another version of it."""
         self._tree.put_link(run)
+
+    def span(self, span_id: str) -> Span | None:
+        """A span as it was put last; None for one that was not."""
+        return self._tree.span(span_id)
+
+    def release(self) -> None:
+        """Give back what it holds; it is not asked afterwards."""
+        self._tree.close()
 
     # -- what is shown ---------------------------------------------------------------------------
 
@@ -57,6 +60,11 @@ class Outline:
     def zoomed(self) -> str | None:
         """The span that the zoom begins at."""
         return self.view.root
+
+    @property
+    def size(self) -> int:
+        """How many rows there are in the zoom, shown or not."""
+        return self._folds.first.size
 
     @property
     def count(self) -> int:
@@ -82,6 +90,28 @@ class Outline:
         """How many rows are above this one; None when it is folded away or outside of the zoom."""
         walk = self._walk(key)
         return None if walk is None else walk.place
+
+    def nearest_place(self, key: str) -> int | None:
+        """How many rows are above this one, or above the one it is folded away in; None outside of the zoom."""
+        walk = self._walk(key)
+        return None if walk is None else walk.nearest_place
+
+    def below(self, key: str, most: int) -> list[Span | Run] | None:
+        """What hangs right below a row, in order; None when it is more than `most`."""
+        branch = node.branch if (node := self._node(key)) is not None else None
+        if branch is None:
+            return []
+        return None if len(branch.nodes) > most else [self._item(node) for node in branch.nodes]
+
+    def failed_paths(self) -> list[Span]:
+        """Every failed span and all that those hang on, each once."""
+        found: dict[str, Span] = {}
+        for failed in self._tree.failed():
+            at: Node | None = failed
+            while at is not None and at.key not in found and isinstance(span := self._item(at), Span):
+                found[at.key] = span
+                at = at.parent
+        return list(found.values())
 
     def parents(self, key: str, nearest: int | None = None) -> list[Row]:
         """The rows that one hangs on, from the first row down; only so many of the last of them if asked."""
@@ -119,7 +149,7 @@ class Outline:
     def zoom(self, key: str | None) -> None:
         """Show a span and what is below it only; the whole run for None and for what is no span."""
         node = None if key is None else self._node(key)
-        is_span = node is not None and isinstance(node.item, Span)
+        is_span = node is not None and not self._tree.book.is_run(node.number)
         self._folds.zoom(node if node is not None and is_span else self._tree.top)
 
     # -- finding ---------------------------------------------------------------------------------
@@ -131,19 +161,22 @@ class Outline:
             return None
         walk = self._walk(key) or Walk(first)
         steps = walk.forward if forward else walk.backward
-        failed = (node for node in steps(lambda branch: branch.failed > 0) if node.is_failed)
+        failed = (node for node in steps(lambda branch: branch.failed > 0) if self._is_failed(node))
         return next(node.key for node in failed if node is not first)
 
-    def find(self, fits: Callable[[Span | Run], bool], key: str, forward: bool = True) -> str | None:
-        """The nearest row that fits, folded away or not, and round again; the given one comes last."""
+    def look(
+        self, fits: Callable[[Span | Run], bool], key: str, most: int, forward: bool = True
+    ) -> tuple[str, bool]:
+        """Go on from a row to the nearest one that fits, folded away or not, and round again, `most` rows at most.
+
+        Answers the row where this ended, and whether it fits.
+        """
         walk = self._walk(key) or Walk(self._folds.first)
-        steps, start = walk.forward if forward else walk.backward, walk.node(walk.depth)
-        for node in steps(lambda _: True):
-            if fits(node.item):
-                return node.key
-            if node is start:
-                break
-        return None
+        node = walk.node(walk.depth)
+        for node in islice((walk.forward if forward else walk.backward)(lambda _: True), most):
+            if fits(self._item(node)):
+                return node.key, True
+        return node.key, False
 
     def _walk(self, key: str) -> Walk | None:
         """The way to a row; None when it is not there, or outside of the zoom."""
@@ -163,7 +196,14 @@ class Outline:
         node, guides = walk.node(depth), walk.guides(depth)
         below = node.size - 1
         hidden = 0 if node.is_open else below
-        if isinstance(node.item, Span):
-            return Row(node.key, node.item, None, depth, guides, below, hidden, self._tree.mark(node))
+        item = self._item(node)
+        if isinstance(item, Span):
+            return Row(node.key, item, None, depth, guides, below, hidden, self._tree.mark(node))
         span = self._run_span if node is self._tree.top else None
-        return Row(node.key, span, node.item, depth, guides, below, hidden)
+        return Row(node.key, span, item, depth, guides, below, hidden)
+
+    def _item(self, node: Node) -> Span | Run:
+        return self._run if node is self._tree.top else self._tree.book.read(node.number)
+
+    def _is_failed(self, node: Node) -> bool:
+        return self._tree.book.is_failed(node.number)

@@ -15,14 +15,14 @@ PINNED = Style(underline=True)
 """An ancestor that stays at the top."""
 
 
-@lru_cache(maxsize=256)
-def style_of(role: Role | None, over: Style | None = None) -> Style:
-    """How a role looks, with another style over it."""
-    style = Style.parse(STYLES[role]) if role and over is not CURSOR else Style.null()
+@lru_cache(maxsize=1024)
+def style_of(role: Role | None, below: Style, over: Style | None = None) -> Style:
+    """How a role looks, with one style below it and another one over it."""
+    style = below + Style.parse(STYLES[role]) if role and over is not CURSOR else below
     return style + over if over else style
 
 
-def strip(line: Line, width: int, over: Style | None = None) -> Strip:
+def strip(line: Line, width: int, below: Style, over: Style | None = None) -> Strip:
     """The line in exactly so many cells."""
-    segments = [Segment(text, style_of(role, over)) for text, role in padded_line(line, width) if text]
+    segments = [Segment(text, style_of(role, below, over)) for text, role in padded_line(line, width) if text]
     return Strip(segments, width)

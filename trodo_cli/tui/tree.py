@@ -1,14 +1,14 @@
 """The spans of a run by parent, kept up as they come in any order."""
 
-import gc
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable
+from functools import partial
 
 from trodo_cli.model.ids import root_span_id
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
-from trodo_cli.model.trace import Trace, Tree, stands_for_run
+from trodo_cli.model.trace import stands_for_run
 from trodo_cli.render.rows import Mark
+from trodo_cli.tui.book import Book
 from trodo_cli.tui.branch import Branch, Node, position
 from trodo_cli.tui.folds import Folds
 
@@ -21,7 +21,8 @@ class LiveTree:
     """
 
     def __init__(self, run: Run) -> None:
-        self.top = Node(root_span_id(run.id), run)
+        self.book = Book()
+        self.top = Node(root_span_id(run.id), self.book.add(run))
         self.folds = Folds(self.top)
         self._spans: dict[str | None, Node] = {}
         self._links: dict[str, Node] = {}
@@ -30,85 +31,83 @@ class LiveTree:
         self._cut: set[str] = set()
         """The spans at which circles are cut."""
 
-    def load(self, trace: Trace) -> None:
-        """Take all spans of a trace in place of those that were here, and the runs below it."""
-        zoomed = self.folds.view.root
-        self.top.branch = None
-        self.folds.zoom(self.top)
-        with _no_collecting():
-            self._hang_all(trace.tree())
-            self.folds.settle(self.top, whole=True)
-        self._links = {}
-        for run in trace.children:
-            self.put_link(run)
-        self.folds.zoom(self._spans.get(zoomed, self.top))
+    def set_run(self, run: Run) -> None:
+        """Take another version of the run itself."""
+        self.book.replace(self.top.number, run)
 
     def put(self, span: Span) -> None:
         """Add a span, or take another version of one."""
         node = self._spans.get(span.id)
         if node is None:
-            node = self._spans[span.id] = Node(span.id, span)
-            self._hang(node, span, self._waiting.pop(span.id, set()))
-        elif _is_same_place(node.item, span):
+            node = self._spans[span.id] = Node(span.id, self.book.add(span))
+            moving = self._waiting.pop(span.id, set())
+        elif _is_same_place(self.book.read(node.number), span):
             self._renew(node, span)
+            return
         else:
-            heads = self._circle_head(node)
-            self._cut -= {head.key for head in heads}
-            self._hang(node, span, heads)
+            moving = self._circle_head(node)
+            self._cut -= {head.key for head in moving}
+            self._detach([node])
+            self.book.replace(node.number, span)
+        self._hang(node, span, moving)
 
     def put_link(self, run: Run) -> None:
         """Add a run that was started below this one, or take another version of it."""
-        node = self._links.setdefault(run.id, Node(run.id, run))
-        if node.parent is not None and _is_same_place(node.item, run):
+        node = self._links.get(run.id)
+        if node is None:
+            node = self._links[run.id] = Node(run.id, self.book.add(run))
+        elif _is_same_place(self.book.read(node.number), run):
             self._renew(node, run)
             return
-        self._detach([node])
-        node.item = run
+        else:
+            self._detach([node])
+            self.book.replace(node.number, run)
         self._attach([node])
+
+    def span(self, span_id: str) -> Span | None:
+        """A span as it was put last; None for one that was not."""
+        node = self._spans.get(span_id)
+        item = self.book.read(node.number) if node else None
+        return item if isinstance(item, Span) else None
 
     def named(self, key: str) -> list[Node]:
         """The nodes of a key: a span may have the id of another run, or that of the run itself."""
         found = (self.top if key == self.top.key else None, self._spans.get(key), self._links.get(key))
         return [node for node in found if node is not None]
 
+    def failed(self) -> list[Node]:
+        """The spans that failed."""
+        items = (self.book.read(number) for number in self.book.failed())
+        return [self._spans[item.id] for item in items if isinstance(item, Span)]
+
     def mark(self, node: Node) -> Mark | None:
         """What is odd about the place of a span."""
-        if isinstance(node.item, Run):
-            return None
         if node.key in self._cut:
             return "cycle"
+        if node.parent is not self.top:
+            return None
         wanted = self._wanted(node)
         return None if wanted is None or wanted in self._spans or stands_for_run(wanted) else "orphan"
 
-    def _hang_all(self, tree: Tree) -> None:
-        """Make the nodes of all spans, from the top down; their sums are yet to be taken."""
-        self._spans, self._waiting, self._cut = {}, {}, tree.cut
-        level = [self.top]
-        while level:
-            upper, level = level, []
-            for above in upper:
-                if spans := tree.below(None if above is self.top else above.key):
-                    nodes = [Node(span.id, span, above) for span in spans]
-                    above.branch = Branch(nodes, is_upper=True)
-                    level += nodes
-            self._spans.update([(node.key, node) for node in level])
-        for key in tree.orphans:
-            self._home(self._spans[key])
+    def close(self) -> None:
+        """Take the tree apart; it is not asked afterwards."""
+        for node in (self.top, *self._spans.values(), *self._links.values()):
+            node.parent = node.branch = None
+        self.book.close()
 
-    def _hang(self, node: Node, span: Span, moving: set[Node]) -> None:
+    def _hang(self, node: Node, span: Span, moving: Collection[Node]) -> None:
         """Give a span its place, and theirs to those that it takes along."""
-        self._detach({node, *moving})
-        node.item = span
+        self._detach(moving)
         is_parent = bool(moving) or node.branch is not None or span.id in (span.parent_id, self.top.key)
         heads = self._circle_head(node) if is_parent else set()
         self._detach(heads)
         self._cut |= {head.key for head in heads}
-        self._attach([*heads, node, *sorted(moving, key=position)])
+        self._attach([*heads, node, *sorted(moving, key=partial(position, self.book))])
 
     def _renew(self, node: Node, item: Span | Run) -> None:
-        failed = node.is_failed
-        node.item = item
-        self.folds.lift(node, failed=node.is_failed - failed)
+        failed = self.book.is_failed(node.number)
+        self.book.replace(node.number, item)
+        self.folds.lift(node, failed=self.book.is_failed(node.number) - failed)
 
     def _attach(self, nodes: Iterable[Node]) -> None:
         """Hang those that hang nowhere; each after what it belongs below, so that its depth is known."""
@@ -117,25 +116,30 @@ class LiveTree:
                 continue
             above = self._home(node)
             if above.branch is None:
-                above.branch = Branch([], is_upper=self.folds.is_upper(self.folds.depth(above)))
+                above.branch = Branch(self.book, is_upper=self.folds.is_upper(self.folds.depth(above)))
                 above.branch.is_open = self.folds.opens(above)
             node.parent = above
             above.branch.insert(node)
             self.folds.settle(node)
-            self.folds.lift(node, node.size, node.failed, node.shown)
+            self.folds.lift(node, node.size, self._failed(node), node.shown)
 
     def _detach(self, nodes: Iterable[Node]) -> None:
-        """Take out those that hang anywhere."""
-        for node in nodes:
+        """Take out those that hang anywhere; the last ones first, so that siblings need not move up."""
+        for node in sorted(nodes, key=partial(position, self.book), reverse=True):
             above = node.parent
             if above is None or above.branch is None:
                 continue
-            self._waiting.get(self._wanted(node), set()).discard(node)
-            self.folds.lift(node, -node.size, -node.failed, -node.shown)
+            if above is self.top:
+                self._waiting.get(self._wanted(node), set()).discard(node)
+            self.folds.lift(node, -node.size, -self._failed(node), -node.shown)
             above.branch.remove(node)
             node.parent = None
             if not above.branch.nodes:
                 above.branch = None
+
+    def _failed(self, node: Node) -> int:
+        """Failed nodes of a subtree, the topmost included."""
+        return self.book.is_failed(node.number) + (0 if node.branch is None else node.branch.failed)
 
     def _home(self, node: Node) -> Node:
         """The node it belongs below; it waits for one that is not known."""
@@ -146,8 +150,9 @@ class LiveTree:
 
     def _wanted(self, node: Node) -> str | None:
         """The id of the span that a node belongs below; None for the run."""
-        parent_id = _parent_id(node.item)
-        if isinstance(node.item, Span) and (parent_id == self.top.key or node.key in self._cut):
+        item = self.book.read(node.number)
+        parent_id = _parent_id(item)
+        if isinstance(item, Span) and (parent_id == self.top.key or node.key in self._cut):
             return None
         return parent_id
 
@@ -157,20 +162,14 @@ class LiveTree:
         at: Node | None = node
         while at is not None and at.key not in path:
             path[at.key] = at
-            at = self._spans.get(_parent_id(at.item))
+            at = self._named_parent(at)
         return {path[min(path)]} if at is node else set()
 
-
-@contextmanager
-def _no_collecting() -> Iterator[None]:
-    """Many objects are made of which none is garbage; to look for some again and again takes half the time."""
-    is_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if is_on:
-            gc.enable()
+    def _named_parent(self, node: Node) -> Node | None:
+        """The span that a span names as its parent, whether it hangs there or a circle is cut between them."""
+        if node.parent is not None and node.parent is not self.top:
+            return node.parent
+        return self._spans.get(_parent_id(self.book.read(node.number)))
 
 
 def _parent_id(item: Span | Run) -> str | None:

@@ -52,13 +52,23 @@ class Walk:
     @property
     def place(self) -> int | None:
         """The rows above the node, the first one's included; None when it is folded away."""
+        place, seen = self._nearest()
+        return place if seen is self.node(self.depth) else None
+
+    @property
+    def nearest_place(self) -> int:
+        """The rows above the node, or above what it is folded away in."""
+        return self._nearest()[0]
+
+    def _nearest(self) -> tuple[int, Node]:
+        """The last node on the way here that is shown, behind the rows above it."""
         place, above = 0, self._first
         for nodes, index in self._path:
             if above.branch is None or not above.branch.is_open:
-                return None
+                break
             place += 1 + above.branch.before(index)
             above = nodes[index]
-        return place
+        return place, above
 
     def guides(self, depth: int) -> int:
         """The guides of that node, as `Row.guides` has them."""

@@ -67,7 +67,7 @@ class RunsScreen(Screen[None]):
 
     def on_runs_screen_woken(self) -> None:
         summary = self.query_one(Summary)
-        for heard in self._feed.take(100):
+        while (heard := self._feed.take()) is not None:
             match heard:
                 case Listed(page):
                     self.runs.show(page.rows)

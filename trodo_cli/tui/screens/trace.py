@@ -7,21 +7,21 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.message import Message
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widgets import Footer, Input
 
-from trodo_cli.client.base import StreamState
-from trodo_cli.insight.failure import failure
+from trodo_cli.client.base import RunFilter, StreamState
 from trodo_cli.model import ids
-from trodo_cli.model.event import Event, RunEnd, RunStart, SpanEnd, SpanStart, SpanUpdate
 from trodo_cli.model.run import Run
-from trodo_cli.model.span import Span
-from trodo_cli.model.trace import Trace
+from trodo_cli.render.excerpt import first_line
 from trodo_cli.render.facts import as_of
 from trodo_cli.render.rows import Row
 from trodo_cli.render.timeline import Window
-from trodo_cli.tui.feed import Failed, Heard, Listed, Loaded, RunFeed, State
+from trodo_cli.tui.feed import Complete, Failed, Heard, Known, Listed, Opened, RunFeed, RunsFeed, State
+from trodo_cli.tui.hunt import Hunt
 from trodo_cli.tui.keys import TRACE, bindings
 from trodo_cli.tui.outline import Outline
+from trodo_cli.tui.picture import Picture
 from trodo_cli.tui.widgets.detail import Detail
 from trodo_cli.tui.widgets.spans import Spans
 from trodo_cli.tui.widgets.verdict import Verdict
@@ -32,8 +32,17 @@ if TYPE_CHECKING:
 Change = Callable[[Outline, Row], None]
 """Something done to the outline at a row."""
 
-BATCH = 400
-"""How many events one frame takes in at most."""
+INTAKE_NS = 6_000_000
+"""How long what was heard is taken in at one go."""
+
+REST_SECONDS = 0.004
+"""Between two goes while more is there, so that keys come through."""
+
+FRAME_SECONDS = 0.1
+"""Between two frames that nobody asked for by a key."""
+
+MOST_BELOW = 1_000
+"""How many runs below this one are shown, the newest."""
 
 TICK_SECONDS = 0.2
 """How often the clocks of running work move."""
@@ -55,12 +64,14 @@ class TraceScreen(Screen[None]):
     def __init__(self, run_id: str) -> None:
         super().__init__()
         self.run_id = run_id
-        self.trace: Trace | None = None
+        self.picture: Picture | None = None
         self._state: StreamState | str = "loading"
         self._levels: int | None = 2
         self._is_following = False
-        self._newest: str | None = None
         self._sought = ""
+        self._hunt: Hunt | None = None
+        self._frame: Timer | None = None
+        self._painted_ns = 0
 
     def compose(self) -> ComposeResult:
         glyphs = self.app.glyphs
@@ -72,7 +83,8 @@ class TraceScreen(Screen[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        self._feed = RunFeed(self.app.client, self.run_id, lambda: self.post_message(self.Woken()))
+        self._feed = RunFeed(self.app.client, self.run_id, self._wake)
+        self._below = RunsFeed(self.app.client, RunFilter(parent_id=self.run_id), MOST_BELOW, self._wake)
         self._feed.start()
         self.set_interval(TICK_SECONDS, self._tick)
         self.query_one("#search").display = False
@@ -80,6 +92,12 @@ class TraceScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         self._feed.stop()
+        self._below.stop()
+        if self.picture is not None:
+            self.picture.release()
+
+    def _wake(self) -> None:
+        self.post_message(self.Woken())
 
     @property
     def spans(self) -> Spans:
@@ -96,50 +114,74 @@ class TraceScreen(Screen[None]):
     # -- what is heard ---------------------------------------------------------------------------
 
     def on_trace_screen_woken(self) -> None:
+        self._take_in()
+
+    def _take_in(self) -> None:
+        """Take in what was heard, for a moment; then let keys through, and go on."""
         before = self.current.key if self.current else None
-        for heard in self._feed.take(BATCH):
+        until = ids.monotonic_ns() + INTAKE_NS
+        while (heard := self._below.take()) is not None:
+            self._hear_below(heard)
+        while (heard := self._feed.take()) is not None:
             self._hear(heard)
-        self._paint(before)
+            if ids.monotonic_ns() > until:
+                self.set_timer(REST_SECONDS, self._take_in)
+                break
+        self.spans.hold_key(before)
+        wait_seconds = FRAME_SECONDS - (ids.monotonic_ns() - self._painted_ns) / 1e9
+        if self._frame is None and wait_seconds > 0:
+            self._frame = self.set_timer(wait_seconds, self._paint)
+        elif self._frame is None:
+            self._paint()
 
     def _hear(self, heard: Heard) -> None:
         match heard:
-            case Loaded(trace):
-                self._load(trace)
+            case Opened(run):
+                self._open(run)
             case State(name):
                 self._state = name
             case Failed(error):
                 self._state = "ended"
                 self.notify(f"{error.message}. {error.hint}", severity="error", markup=False)
-            case Listed():
+            case _ if self.picture is not None:
+                self._draw(self.picture, heard)
+
+    def _hear_below(self, heard: Heard) -> None:
+        """A server that cannot say which runs are below this one leaves the tree without them."""
+        if not isinstance(heard, Listed) or self.picture is None:
+            return
+        self.picture.link(heard.page.rows)
+        if self._state == "ended" and all(run.is_terminal for run in heard.page.rows):
+            self._below.stop()
+
+    def _open(self, run: Run) -> None:
+        if self.picture is not None:
+            self.picture.reopen(run)
+            return
+        self.picture = Picture(run)
+        self.spans.outline = self.picture.outline
+        self._is_following = not run.is_terminal
+        self._below.start()
+
+    def _draw(self, picture: Picture, heard: Heard) -> None:
+        match heard:
+            case Known(rows):
+                picture.add(rows)
+            case Complete():
+                picture.complete()
+            case Opened() | State() | Failed() | Listed():
                 pass
-            case event if self.trace is not None:
-                self.trace.apply(event)
-                self._put(event)
+            case event:
+                picture.apply(event)
 
-    def _load(self, trace: Trace) -> None:
-        self.trace = trace
-        self.spans.outline = Outline(trace.summary)
-        self.spans.outline.load(trace)
-        if not trace.summary.is_terminal:
-            self._is_following = True
-
-    def _put(self, event: Event) -> None:
-        if self.outline is None or self.trace is None:
+    def _paint(self) -> None:
+        self._frame, self._painted_ns = None, ids.monotonic_ns()
+        if self.picture is None:
             return
-        match event:
-            case SpanStart() | SpanUpdate() | SpanEnd():
-                if (span := self.trace.span(event.span.id)) is not None:
-                    self.outline.put(span)
-                    self._newest = span.id
-            case RunStart() | RunEnd():
-                self.outline.set_run(self.trace.summary)
-
-    def _paint(self, cursor: str | None) -> None:
-        if self.trace is None or self.outline is None:
-            return
-        run = self.trace.summary
+        run, row = self.picture.run, self.current
         self.spans.window = self._window(run)
-        self.spans.keep(self._newest if self._is_following and self._newest else cursor)
+        newest = self.picture.newest if self._is_following else None
+        self.spans.keep(newest or (row.key if row else None))
         self._head(run)
         self.on_lines_moved()
 
@@ -150,21 +192,25 @@ class TraceScreen(Screen[None]):
         self.app.last_seen = run
 
     def _tick(self) -> None:
-        if self.trace is None or self._state == "ended":
+        if self.picture is None or self._state == "ended":
             return
-        self.spans.window = self._window(self.trace.summary)
+        self.spans.window = self._window(self.picture.run)
         self.spans.refresh()
         self.query_one(Verdict).refresh()
 
     def _window(self, run: Run) -> Window:
-        """From the run's start to its end, or to now."""
-        return Window(run.started_ns, max(as_of(run, ids.now_ns()), run.started_ns))
+        """From the start of the topmost row to its end, or to now."""
+        top = self.spans.outline.row(0).subject if self.spans.outline else run
+        end_ns = as_of(run, ids.now_ns()) if top.ended_ns is None else top.ended_ns
+        return Window(top.started_ns, max(end_ns, top.started_ns))
 
     # -- moving ----------------------------------------------------------------------------------
 
     def on_lines_moved(self) -> None:
-        if row := self.current:
-            self.query_one(Detail).show(row)
+        row, picture = self.current, self.picture
+        if row is not None and picture is not None:
+            now_ns = as_of(picture.run, ids.now_ns())
+            self.query_one(Detail).show(row, lambda: picture.own_ns(row, now_ns))
 
     def on_lines_picked(self) -> None:
         self.action_toggle_fold()
@@ -254,17 +300,20 @@ class TraceScreen(Screen[None]):
 
     def _match(self, *, forward: bool) -> None:
         row = self.current
-        if not self._sought or row is None or self.outline is None:
-            return
-        self._go(self.outline.find(self._fits, row.key, forward), f"nothing fits {self._sought!r}")
+        if self._sought and row is not None and self.outline is not None:
+            self._hunt = Hunt(self.outline, self._sought, row.key, forward=forward)
+            self._search()
 
-    def _fits(self, subject: Span | Run) -> bool:
-        texts = (
-            (subject.name, subject.model, subject.tool, subject.error)
-            if isinstance(subject, Span)
-            else (subject.agent, subject.id, subject.error)
-        )
-        return any(self._sought in text.lower() for text in texts if text)
+    def _search(self) -> None:
+        """Look on, until somebody looks for something else."""
+        hunt = self._hunt
+        if hunt is None:
+            return
+        if not hunt.step():
+            self.set_timer(REST_SECONDS, self._search)
+            return
+        self._hunt = None
+        self._go(hunt.found, f"nothing fits {first_line(hunt.text, self.app.glyphs)}")
 
     def action_next_error(self) -> None:
         self._error(forward=True)
@@ -277,7 +326,7 @@ class TraceScreen(Screen[None]):
             self._go(self.outline.next_failed(row.key, forward), "nothing failed")
 
     def action_root_cause(self) -> None:
-        cause = failure(self.trace) if self.trace else None
+        cause = self.picture.cause() if self.picture else None
         if cause and cause.child:
             self._go(cause.child.id, "nothing failed")
         else:
@@ -287,7 +336,7 @@ class TraceScreen(Screen[None]):
 
     def action_follow(self) -> None:
         self._is_following = True
-        self._paint(None)
+        self._paint()
 
     def on_key(self) -> None:
         if self.focused is self.spans and self.spans.cursor != self.spans.count - 1:
@@ -296,8 +345,8 @@ class TraceScreen(Screen[None]):
     def _stop_following(self) -> None:
         if self._is_following:
             self._is_following = False
-            if self.trace:
-                self._head(self.trace.summary)
+            if self.picture:
+                self._head(self.picture.run)
 
     def action_waterfall(self) -> None:
         self.spans.bars = not self.spans.bars
@@ -320,15 +369,22 @@ class TraceScreen(Screen[None]):
         self.query_one(Detail).scroll_page_up(animate=False)
 
     def action_copy(self) -> None:
-        self.app.copy(self.query_one(Detail).text())
+        self._with_text(self.app.copy)
 
     def action_pager(self) -> None:
-        self.app.page(self.query_one(Detail).text())
+        self._with_text(self.app.page)
+
+    def _with_text(self, use: Callable[[str], None]) -> None:
+        """Do something with what the details show, once it is laid out to its end."""
+        detail = self.query_one(Detail)
+        self.run_worker(
+            lambda: self.app.call_from_thread(use, detail.text()), thread=True, exclusive=True, group="text"
+        )
 
     # -- stopping --------------------------------------------------------------------------------
 
     def action_cancel(self) -> None:
         row = self.current
-        run = row.link if row and row.link else (self.trace.summary if self.trace else None)
+        run = row.link if row and row.link else (self.picture.run if self.picture else None)
         if run is not None:
             self.app.ask_to_cancel([run])

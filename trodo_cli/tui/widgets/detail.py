@@ -2,9 +2,7 @@
 
 from collections.abc import Callable
 
-from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.timer import Timer
 
@@ -12,10 +10,11 @@ from trodo_cli.errors import TrodoError
 from trodo_cli.model import ids
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
+from trodo_cli.render.excerpt import first_line
 from trodo_cli.render.rows import Row
 from trodo_cli.render.tabs import Tab, tabs
 from trodo_cli.render.theme import Glyphs, Line, plain
-from trodo_cli.tui.paint import strip
+from trodo_cli.tui.widgets.scrolled import Scrolled
 
 REST_SECONDS = 0.08
 """How long the cursor must rest on a row before its payload is read."""
@@ -24,36 +23,38 @@ Read = Callable[[Row], Span | Run]
 """The subject of a row with its payload. Raises `TrodoError`."""
 
 
-class Detail(ScrollView):
+class Detail(Scrolled):
     """A line of tab names, and below it what is in the one that is shown."""
 
     class Looked(Message):
-        """A payload has been read."""
+        """A payload has been read and laid out, or could not be."""
 
-        def __init__(self, key: str, subject: Span | Run | TrodoError) -> None:
+        def __init__(self, key: str, made: list[Tab] | TrodoError) -> None:
             super().__init__()
             self.key = key
-            self.subject = subject
+            self.made = made
 
     def __init__(self, glyphs: Glyphs, read: Read) -> None:
         super().__init__()
         self._glyphs = glyphs
         self._read = read
         self._row: Row | None = None
-        self._subject: Span | Run | None = None
+        self._own_ns: int | None = None
         self._tabs: list[Tab] = []
         self._name = "Overview"
+        self._missing = ""
+        """Why there is no payload."""
         self._timer: Timer | None = None
 
-    def show(self, row: Row) -> None:
-        """Show a row: at once what the tree knows of it, then the rest."""
-        is_other = self._row is None or self._row.key != row.key
-        has_changed = is_other or self._row is None or self._row.subject != row.subject
-        self._row = row
-        if not has_changed:
+    def show(self, row: Row, own_ns: Callable[[], int | None]) -> None:
+        """Show a row: at once what the tree knows of it, then the rest. `own_ns` is the time it had for itself."""
+        before, self._row = self._row, row
+        if before is not None and (before.key, before.subject) == (row.key, row.subject):
             return
-        if is_other:
-            self._take(row.subject)
+        self._own_ns = own_ns()
+        if before is None or before.key != row.key:
+            self._missing = ""
+            self._take(self._made(row.subject))
             self.scroll_to(0, 0, animate=False, immediate=True)
         if self._timer is not None:
             self._timer.stop()
@@ -68,31 +69,43 @@ class Detail(ScrollView):
             self.scroll_to(0, 0, animate=False, immediate=True)
 
     def text(self) -> str:
-        """What is shown, as plain text."""
-        return (
-            "\n".join(plain(line).rstrip() for line in self._tab().all(self._width())) if self._tabs else ""
-        )
+        """What is shown, as plain text; of a large value that takes a while."""
+        lines = self._tab().all(self.cells) if self._tabs else []
+        return "\n".join(plain(line).rstrip() for line in lines)
 
     def on_detail_looked(self, message: "Detail.Looked") -> None:
-        if (
-            self._row is not None
-            and self._row.key == message.key
-            and not isinstance(message.subject, TrodoError)
-        ):
-            self._take(message.subject)
+        if self._row is None or self._row.key != message.key:
+            return
+        if isinstance(message.made, TrodoError):
+            self._missing = message.made.message
+            self.refresh()
+        else:
+            self._take(message.made)
 
     def on_resize(self) -> None:
         self._resized()
 
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """A long value is laid out as far as somebody has scrolled, and some way on."""
+        super().watch_scroll_y(old_value, new_value)
+        if self._tabs and round(new_value) + self.size.height >= self.virtual_size.height - 1:
+            self._tab().lines(round(new_value), self.size.height, self.cells)
+            self._resized()
+
     def render_line(self, y: int) -> Strip:
-        width = self._width()
+        return self.painted(self._line(y))
+
+    def _line(self, y: int) -> Line:
         if not self._tabs:
-            return Strip.blank(width, self.rich_style)
+            return []
         if y == 0:
-            return strip(self._names(), width).apply_style(self.rich_style)
-        row = y - 1 + round(self.scroll_offset.y)
-        lines = self._tab().lines(row, 1, width)
-        return strip(lines[0] if lines else [], width).apply_style(self.rich_style)
+            return self._names()
+        if self._missing:
+            y -= 1
+            if y == 0:
+                return [(f" {first_line(self._missing, self._glyphs)}", "error")]
+        lines = self._tab().lines(y - 1 + self.top, 1, self.cells)
+        return lines[0] if lines else []
 
     def _look(self) -> None:
         row = self._row
@@ -101,19 +114,20 @@ class Detail(ScrollView):
 
     def _fetch(self, row: Row) -> None:
         try:
-            self.post_message(self.Looked(row.key, self._read(row)))
+            made: list[Tab] | TrodoError = self._made(self._read(row))
         except TrodoError as error:
-            self.post_message(self.Looked(row.key, error))
+            made = error
+        self.post_message(self.Looked(row.key, made))
 
-    def _take(self, subject: Span | Run) -> None:
-        self._subject = subject
-        self._tabs = tabs(subject, self._glyphs, ids.now_ns())
+    def _made(self, subject: Span | Run) -> list[Tab]:
+        return tabs(subject, self._glyphs, ids.now_ns(), self._own_ns)
+
+    def _take(self, made: list[Tab]) -> None:
+        self._tabs = made
         self._resized()
 
     def _resized(self) -> None:
-        height = self._tab().height(self._width()) + 1 if self._tabs else 0
-        self.virtual_size = Size(self._width(), height)
-        self.refresh()
+        self.extend(self._tab().height(self.cells) + 1 if self._tabs else 0)
 
     def _place(self) -> int:
         names = [tab.name for tab in self._tabs]
@@ -125,6 +139,3 @@ class Detail(ScrollView):
     def _names(self) -> Line:
         shown = self._place()
         return [(f" {tab.name} ", "heading" if at == shown else "muted") for at, tab in enumerate(self._tabs)]
-
-    def _width(self) -> int:
-        return max(self.scrollable_content_region.width, 1)

@@ -1,18 +1,18 @@
 """A list of rows of one line each, with a cursor; it asks only for the lines that are seen."""
 
 from textual import events
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from trodo_cli.render.theme import Line
 from trodo_cli.tui.keys import MOVING, bindings
-from trodo_cli.tui.paint import CURSOR, strip
+from trodo_cli.tui.paint import CURSOR
+from trodo_cli.tui.widgets.scrolled import Scrolled
 
 
-class Lines(ScrollView, can_focus=True):
+class Lines(Scrolled, can_focus=True):
     """Subclasses say how many rows there are (`count`) and what is in one (`line`)."""
 
     BINDINGS = bindings(MOVING)
@@ -25,6 +25,11 @@ class Lines(ScrollView, can_focus=True):
 
     class Picked(Message):
         """A row was asked for by a click on the one that had the cursor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_stale = False
+        """Whether the rows are others than those that were painted."""
 
     @property
     def count(self) -> int:
@@ -41,10 +46,15 @@ class Lines(ScrollView, can_focus=True):
         return max(self.scrollable_content_region.height, 1)
 
     def recount(self) -> None:
-        """Rows were added or taken away: keep cursor and scrolling within them."""
-        self.virtual_size = Size(self.size.width, self.count)
+        """Rows were added or taken away: keep cursor and scrolling within them, and paint anew."""
+        self.extend(self.count)
+        self._is_stale = False
         self.cursor = self.validate_cursor(self.cursor)
-        self.refresh()
+
+    def hold(self, row: int) -> None:
+        """The rows are others now, and the cursor's is this one; what is seen stays until `recount` or a key."""
+        self.set_reactive(Lines.cursor, row)
+        self._is_stale = True
 
     def validate_cursor(self, row: int) -> int:
         return max(min(row, self.count - 1), 0)
@@ -57,7 +67,7 @@ class Lines(ScrollView, can_focus=True):
 
     def show_row(self, row: int) -> None:
         """Scroll as little as needed to see a row."""
-        top = round(self.scroll_offset.y)
+        top = self.top
         if row - self.covered < top:
             first = max(row - self.covered, 0)
         elif row >= top + self.page:
@@ -74,21 +84,23 @@ class Lines(ScrollView, can_focus=True):
 
     def refresh_rows(self, first: int, count: int = 1) -> None:
         """Paint rows again, where they are seen."""
-        self.refresh(Region(0, first - round(self.scroll_offset.y), self.size.width, count))
+        if self._is_stale:
+            self.recount()
+        self.refresh(Region(0, first - self.top, self.size.width, count))
 
     def render_line(self, y: int) -> Strip:
-        row, width = y + round(self.scroll_offset.y), self.scrollable_content_region.width
+        row = y + self.top
         if row >= self.count:
-            return Strip.blank(width, self.rich_style)
+            return self.painted([])
         over = CURSOR if row == self.cursor and self.has_focus else None
-        return strip(self.line(row, width), width, over).apply_style(self.rich_style)
+        return self.painted(self.line(row, self.cells), over)
 
     def on_resize(self) -> None:
         self.recount()
         self.show_row(self.cursor)
 
     def on_click(self, event: events.Click) -> None:
-        row = event.y + round(self.scroll_offset.y)
+        row = event.y + self.top
         if row >= self.count:
             return
         if row == self.cursor:

@@ -9,7 +9,7 @@ from trodo_cli.render.text import row_line
 from trodo_cli.render.theme import Glyphs, Line
 from trodo_cli.render.timeline import Window
 from trodo_cli.tui.outline import Outline
-from trodo_cli.tui.paint import PINNED, strip
+from trodo_cli.tui.paint import PINNED
 from trodo_cli.tui.widgets.lines import Lines
 
 MOST_PINNED = 4
@@ -45,11 +45,17 @@ class Spans(Lines):
         self.recount()
 
     def keep(self, key: str | None) -> None:
-        """Paint again, the cursor on the row of this key wherever it is now."""
-        place = self.outline.place(key) if self.outline and key else None
+        """Paint again, the cursor on the row of this key wherever it is now, or on what it is folded away in."""
+        place = self.outline.nearest_place(key) if self.outline and key else None
         self.changed()
         if place is not None:
             self.cursor = place
+
+    def hold_key(self, key: str | None) -> None:
+        """Rows have come or gone: the cursor stays with the row of this key, painted later."""
+        place = self.outline.nearest_place(key) if self.outline and key else None
+        self._seen = (0, [])
+        self.hold(self.cursor if place is None else place)
 
     def line(self, row: int, width: int) -> Line:
         return self._line(self._row(row), width)
@@ -58,8 +64,7 @@ class Spans(Lines):
         pinned = self._pinned()
         if y >= len(pinned):
             return super().render_line(y)
-        width = self.scrollable_content_region.width
-        return strip(self._line(pinned[y], width), width, PINNED).apply_style(self.rich_style)
+        return self.painted(self._line(pinned[y], self.cells), PINNED)
 
     def _line(self, row: Row, width: int) -> Line:
         window = self.window if self.bars and width >= LEAST_BAR_WIDTH else None
@@ -71,7 +76,7 @@ class Spans(Lines):
 
     def _pinned(self) -> list[Row]:
         """The ancestors of the first row that is seen, those nearest to it."""
-        top = round(self.scroll_offset.y)
+        top = self.top
         if not top or not self.outline or top >= self.count:
             return []
         room = min(MOST_PINNED, self.page // 4)

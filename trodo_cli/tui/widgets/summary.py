@@ -37,7 +37,7 @@ class Summary(Widget):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         lines = [self._totals(width), self._error(), heading(Columns.of(width))]
-        return strip(lines[y] if y < len(lines) else [], width).apply_style(self.rich_style)
+        return strip(lines[y] if y < len(lines) else [], width, self.rich_style)
 
     def _totals(self, width: int) -> Line:
         text, role = BADGES[self.state]

@@ -37,7 +37,7 @@ class Verdict(Widget):
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         lines = self._lines(width)
-        return strip(lines[y] if y < len(lines) else [], width).apply_style(self.rich_style)
+        return strip(lines[y] if y < len(lines) else [], width, self.rich_style)
 
     def _lines(self, width: int) -> list[Line]:
         if self._run is None:

@@ -1,0 +1,99 @@
+"""One run as the explorer knows it, kept up by what its feed hears."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from trodo_cli.insight.failure import Failure, failure
+from trodo_cli.insight.own_time import own_ns
+from trodo_cli.model.event import Event, SpanEnd, SpanStart, SpanUpdate
+from trodo_cli.model.payload import NO_PAYLOAD
+from trodo_cli.model.run import Run, Totals
+from trodo_cli.model.span import Span, newer_span, settled_span
+from trodo_cli.model.trace import Trace
+from trodo_cli.render.rows import Row
+from trodo_cli.tui.outline import Outline
+
+MOST_BELOW = 2_000
+"""From more children on nobody waits to learn what time a span had for itself."""
+
+
+class Picture:
+    """The run, its totals, the runs below it and its rows. Of a large run the rows come bit by bit."""
+
+    def __init__(self, run: Run) -> None:
+        self._said = Trace.from_rows(_light(run), [])
+        self._stored = run.totals
+        self._totals = Totals()
+        self._children: dict[str, Run] = {}
+        self.is_whole = False
+        """Whether all spans that were there at first have come."""
+        self.newest: str | None = None
+        """The span that was heard of last."""
+        self.outline = Outline(self.run)
+
+    @property
+    def run(self) -> Run:
+        """The run as it stands now."""
+        totals = self._totals if self.is_whole else self._stored
+        return msgspec.structs.replace(self._said.summary, totals=msgspec.structs.replace(totals))
+
+    def reopen(self, run: Run) -> None:
+        """Take the run as its store has it now, after the connection was lost; its spans come again."""
+        self._said = Trace.from_rows(_light(run), [])
+        self.outline.set_run(self.run)
+
+    def add(self, spans: Iterable[Span]) -> None:
+        """Some of the spans that were there at first."""
+        for span in spans:
+            self._put(span)
+
+    def complete(self) -> None:
+        """All of them have come."""
+        self.is_whole = True
+        self.outline.set_run(self.run)
+
+    def link(self, runs: Iterable[Run]) -> None:
+        """Runs started below this one, as they stand now."""
+        for run in runs:
+            if self._children.get(run.id) != run:
+                self._children[run.id] = run
+                self.outline.put_link(run)
+
+    def apply(self, event: Event) -> None:
+        """What has happened since."""
+        match event:
+            case SpanStart() | SpanUpdate() | SpanEnd():
+                self._put(settled_span(event.span))
+                self.newest = event.span.id
+            case _:
+                self._said.apply(event)
+                self.outline.set_run(self.run)
+
+    def cause(self) -> Failure | None:
+        """Where it first went wrong."""
+        spans = self.outline.failed_paths()
+        return failure(Trace.from_rows(self.run, spans, self._children.values()))
+
+    def own_ns(self, row: Row, now_ns: int) -> int | None:
+        """The time a row had for itself, nanoseconds; None when it is the run's, or has too much below it to tell."""
+        below = self.outline.below(row.key, MOST_BELOW)
+        return None if below is None or row.span is None else own_ns(row.subject, below, now_ns)
+
+    def release(self) -> None:
+        """Give back what it holds; it is not asked afterwards."""
+        self.outline.release()
+
+    def _put(self, span: Span) -> None:
+        known = self.outline.span(span.id)
+        if known is not None:
+            span = newer_span(known, span)
+            if span is known:
+                return
+            self._totals.add(known, -1)
+        self._totals.add(span)
+        self.outline.put(span)
+
+
+def _light(run: Run) -> Run:
+    return msgspec.structs.replace(run, payload=NO_PAYLOAD)

@@ -8,8 +8,9 @@ from trodo_cli.insight.failure import Failure, failure
 from trodo_cli.insight.own_time import own_ns
 from trodo_cli.model.event import Event, SpanEnd, SpanStart, SpanUpdate
 from trodo_cli.model.payload import NO_PAYLOAD
-from trodo_cli.model.run import Run, Totals
+from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span, newer_span, settled_span
+from trodo_cli.model.totals import Totals
 from trodo_cli.model.trace import Trace
 from trodo_cli.render.rows import Row
 from trodo_cli.tui.outline import Outline

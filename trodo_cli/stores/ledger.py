@@ -22,8 +22,8 @@ from trodo_cli.model.run import (
     produced_run,
 )
 from trodo_cli.model.span import Span, newer_span, settled_span, span_rank
+from trodo_cli.model.sums import Sums
 from trodo_cli.model.totals import Totals
-from trodo_cli.stores.sums import Sums
 
 RUN_PLACE, CANCEL_PLACE = 0, -1
 """What a replaced number was about, when it was about no span: what the run says of itself, or a cancel request."""

@@ -9,9 +9,9 @@ from trodo_cli.model.event import CancelRequested, Event, RunEnd, RunStart, Span
 from trodo_cli.model.hearsay import Claim
 from trodo_cli.model.run import Cancel, Run, first_cancel
 from trodo_cli.model.span import Span
+from trodo_cli.model.sums import Sums
 from trodo_cli.stores import tables
 from trodo_cli.stores.ledger import Ledger, RunRow, SpanRow
-from trodo_cli.stores.sums import Sums
 
 
 def append_run(

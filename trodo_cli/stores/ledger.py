@@ -33,8 +33,8 @@ from trodo_cli.model.run import (
     produced_run,
 )
 from trodo_cli.model.span import Span, newer_span, settled_span, span_rank
+from trodo_cli.model.sums import Sums
 from trodo_cli.model.totals import Totals
-from trodo_cli.stores.sums import Sums
 
 RUN_PLACE, CANCEL_PLACE, FEEDBACK_PLACE = 0, -1, -2
 """What a replaced number was about when it was no span: what the run says of itself, a cancel request, feedback."""

@@ -70,6 +70,11 @@ class LiveTree:
         item = self.book.read(node.number) if node else None
         return item if isinstance(item, Span) else None
 
+    def spans(self) -> dict[str, Span]:
+        """Every span by its id, as it was put last."""
+        items = (self.book.read(node.number) for node in self._spans.values())
+        return {item.id: item for item in items if isinstance(item, Span)}
+
     def named(self, key: str) -> list[Node]:
         """The nodes of a key: a span may have the id of another run, or that of the run itself."""
         found = (self.top if key == self.top.key else None, self._spans.get(key), self._links.get(key))

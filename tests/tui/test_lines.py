@@ -26,7 +26,7 @@ from trodo_cli.tui.guard import GUARD
 from trodo_cli.tui.screens.cancel import AGENT_CHARACTERS, question
 from trodo_cli.tui.widgets.verdict import cancel_line
 
-EXAMPLES = 2_000
+EXAMPLES = 400
 SHORT = 20
 """Characters that fit wherever nothing limits the width."""
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from trodo_cli.model.run import NANOS, Run
+from trodo_cli.model.run import Run
+from trodo_cli.model.totals import NANOS
 from trodo_cli.render.excerpt import short_line
 from trodo_cli.render.facts import cancel_line, error_text, money, run_label, run_time
 from trodo_cli.render.format import NOTHING, age, fitted, tokens

@@ -87,6 +87,15 @@ class Store(Protocol):
     def sweep(self, before_ns: int) -> int:
         """Remove spans of runs that nobody announced and that came before this time; how many runs."""
 
+    def silent_runs(self, after_ns: int, until_ns: int) -> list[tuple[str, str]]:
+        """Owner and id of the runs at work that only their spans tell of, last heard of in that time."""
+
+    def conclude(self, owner: str, run_id: str, until_ns: int, *, complete: bool) -> bool:
+        """End such a run if it was not heard of after this time and no span of it is open; whether it did end.
+
+        `complete`: nor may the parent of a span be missing.
+        """
+
     def add_key(self, key: Key, digest: bytes) -> None:
         """Keep a new key under the digest of its secret."""
 

@@ -1,14 +1,17 @@
 """A batch of events taken into a SQLite store, and how a cancel request goes down to the runs below."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import apsw
 import msgspec
 
 from trodo_cli.model.event import CancelRequested, Event, RunEnd, RunStart, SpanEnd, SpanStart, SpanUpdate
-from trodo_cli.model.run import Cancel, first_cancel
+from trodo_cli.model.hearsay import Claim
+from trodo_cli.model.run import Cancel, Run, first_cancel
+from trodo_cli.model.span import Span
+from trodo_cli.model.sums import Sums
 from trodo_cli.stores import tables
-from trodo_cli.stores.ledger import Ledger, RunRow
+from trodo_cli.stores.ledger import Ledger, RunRow, SpanRow
 
 
 def append_run(
@@ -21,6 +24,7 @@ def append_run(
     stored = sum([ledger.take(event) for event in events])
     if not row.last_seq:
         return stored
+    ledger.sums.settle(lambda: tables.every_span(connection, owner, row.key))
     if row.view.parent_id != before[1]:
         _inherit(connection, owner, ledger)
     row.heartbeat_ns = now_ns if alive else row.heartbeat_ns or 0
@@ -28,6 +32,28 @@ def append_run(
     if (row.cancel, row.view.parent_id) != before:
         _hand_down(connection, owner, row)
     return stored
+
+
+def conclude_run(
+    connection: apsw.Connection, owner: str, run_id: str, until_ns: int, *, complete: bool
+) -> bool:
+    """End a run that only its spans tell of, unless it was heard of since, or something of it is open."""
+    row = tables.load_run(connection, owner, run_id, payload=True)
+    if row is None or not row.is_heard or row.view.is_terminal or (row.heartbeat_ns or 0) > until_ns:
+        return False
+    spans = tables.every_span(connection, owner, row.key)
+    if any(span.is_open or (complete and _is_orphan(span, spans)) for span in spans.values()):
+        return False
+    ended_ns = max((span.ended_ns or 0 for span in spans.values()), default=row.view.started_ns)
+    ledger = _ledger(connection, owner, row, {})
+    over = Run(id=run_id, ended_ns=ended_ns, heard={"over": Claim("")})
+    ledger.take(RunEnd(run_id=run_id, run=over))
+    tables.save(connection, owner, ledger)
+    return True
+
+
+def _is_orphan(span: Span, spans: dict[str, Span]) -> bool:
+    return span.parent_id is not None and span.parent_id not in spans
 
 
 def deliver_cancel(
@@ -47,9 +73,30 @@ def _opened(connection: apsw.Connection, owner: str, run_id: str, events: list[E
     row = tables.load_run(connection, owner, run_id, payload=payload)
     if row is None:
         row = RunRow(tables.next_run_key(connection), run_id, now_ns, has_payloads=payload)
-    span_ids = [event.span.id for event in events if isinstance(event, SpanStart | SpanUpdate | SpanEnd)]
+    spans = [event.span for event in events if isinstance(event, SpanStart | SpanUpdate | SpanEnd)]
+    span_ids = [span.id for span in spans]
     known = tables.spans_by_id(connection, owner, row.key, span_ids) if row.last_seq and span_ids else {}
-    return Ledger(row, known, lambda first_seq: tables.load_payload(connection, owner, row.key, first_seq))
+    ledger = _ledger(connection, owner, row, known)
+    if row.last_seq and spans:
+        ledger.sums.foresee(spans)
+    return ledger
+
+
+def _ledger(connection: apsw.Connection, owner: str, row: RunRow, known: dict[str, SpanRow]) -> Ledger:
+    """A ledger that reads more of the run's rows when it needs them."""
+    is_stored = bool(row.last_seq)
+
+    def find(span_ids: Collection[str]) -> dict[str, Span]:
+        found = tables.spans_by_id(connection, owner, row.key, span_ids) if is_stored else {}
+        return {span_id: span_row.span for span_id, span_row in found.items()}
+
+    def marked(span_ids: Collection[str]) -> set[str]:
+        return tables.marked(connection, owner, row.key, span_ids) if is_stored else set()
+
+    def load_payload(first_seq: int) -> msgspec.Raw:
+        return tables.load_payload(connection, owner, row.key, first_seq)
+
+    return Ledger(row, known, load_payload, Sums(row.totals, find, marked))
 
 
 def _inherit(connection: apsw.Connection, owner: str, ledger: Ledger) -> None:
@@ -76,7 +123,7 @@ def _take_cancel(connection: apsw.Connection, owner: str, run_id: str, cancel: C
     row = tables.load_run(connection, owner, run_id)
     if row is None or row.view.is_terminal:
         return
-    ledger = Ledger(row, {}, lambda first_seq: tables.load_payload(connection, owner, row.key, first_seq))
+    ledger = _ledger(connection, owner, row, {})
     if ledger.take(CancelRequested(run_id=run_id, cancel=cancel)):
         tables.save(connection, owner, ledger)
 

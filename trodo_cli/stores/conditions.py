@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from trodo_cli.model.run import LOST_AFTER_NS, NANOS
+from trodo_cli.model.totals import NANOS
 from trodo_cli.query.plan import Cursor, RunFilter
 
-_LIVING = "status = 'running' AND coalesce(heartbeat_ns, 0) {} ?"
+_LIVING = "status = 'running' AND coalesce(heartbeat_ns, 0) {} ? - patience_ns"
 _OPEN = "unlikely(status IN ('pending', 'running'))"
 """Few runs are open; without the hint SQLite reads every run of the owner to find them."""
 
@@ -35,9 +35,9 @@ def _status(status: str | None, now_ns: int) -> list[Part]:
         case None:
             return []
         case "running":
-            return [(_LIVING.format(">="), (now_ns - LOST_AFTER_NS,))]
+            return [(_LIVING.format(">="), (now_ns,))]
         case "lost":
-            return [(_LIVING.format("<"), (now_ns - LOST_AFTER_NS,))]
+            return [(_LIVING.format("<"), (now_ns,))]
         case "open":
             return [(_OPEN, ())]
         case _:

@@ -12,7 +12,7 @@ from trodo_cli.model.span import Span
 from trodo_cli.query.plan import Cursor, RunFilter
 from trodo_cli.stores import keys, log, tables
 from trodo_cli.stores.base import MAX_SEQ, Appended, Page, batches
-from trodo_cli.stores.batch import append_run, deliver_cancel
+from trodo_cli.stores.batch import append_run, conclude_run, deliver_cancel
 from trodo_cli.stores.conditions import condition
 from trodo_cli.stores.database import Database
 from trodo_cli.stores.opening import fetched
@@ -88,6 +88,12 @@ class SqliteStore:
 
         return self._database.write(work)
 
+    def conclude(self, owner: str, run_id: str, until_ns: int, *, complete: bool) -> bool:
+        def work(connection: apsw.Connection) -> bool:
+            return conclude_run(connection, owner, run_id, until_ns, complete=complete)
+
+        return self._database.write(work)
+
     def add_key(self, key: Key, digest: bytes) -> None:
         self._database.write(lambda connection: keys.add(connection, key, digest))
 
@@ -157,6 +163,10 @@ class SqliteStore:
             changed = tables.spans_changed(connection, owner, row.key, first, last, payload=payload)
             replaced = tables.replaced_between(connection, owner, row.key, first, last, payload=payload)
         return log.events_between(row, owner, opened, changed, replaced, first, last)[:limit]
+
+    def silent_runs(self, after_ns: int, until_ns: int) -> list[tuple[str, str]]:
+        with self._database.read() as connection:
+            return tables.silent_runs(connection, after_ns, until_ns)
 
     def drops(self, owner: str) -> dict[str, int]:
         with self._database.read() as connection:

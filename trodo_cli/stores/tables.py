@@ -1,6 +1,6 @@
 """Rows of a SQLite connection: loaded, saved and deleted. Every statement names the owner."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import apsw
@@ -26,7 +26,7 @@ from trodo_cli.stores.rows import (
 INDEXED_ENDING = 8
 """How many last characters of an id an index holds."""
 
-_SAVE_RUN = f"INSERT OR REPLACE INTO runs (owner, announced, {RUN_COLUMNS}) VALUES (?, ?{', ?' * 26})"
+_SAVE_RUN = f"INSERT OR REPLACE INTO runs (owner, announced, {RUN_COLUMNS}) VALUES (?, ?{', ?' * 31})"
 _SAVE_SPAN = f"INSERT OR REPLACE INTO spans (owner, run, {SPAN_COLUMNS}) VALUES (?, ?{', ?' * 23})"
 
 _KEY_RANGE = "NOT INDEXED WHERE owner = ? AND key BETWEEN ? AND ? ORDER BY key"
@@ -85,6 +85,15 @@ def cancels(connection: apsw.Connection, owner: str, run_ids: Sequence[str]) -> 
     return [(run_id, read_cancel(data)) for run_id, data in rows]
 
 
+def silent_runs(connection: apsw.Connection, after_ns: int, until_ns: int) -> list[tuple[str, str]]:
+    """The runs of every owner that only their spans tell of, at work, with their last sign of life in that time."""
+    sql = (
+        "SELECT owner, id FROM runs INDEXED BY runs_heard WHERE heard = 1 AND status = 'running'"
+        " AND heartbeat_ns > ? AND heartbeat_ns <= ? ORDER BY heartbeat_ns"
+    )
+    return [(owner, run_id) for owner, run_id in fetched(connection, sql, (after_ns, until_ns))]
+
+
 def spans_between(
     connection: apsw.Connection, owner: str, key: int, first: int, last: int, *, payload: bool
 ) -> list[SpanRow]:
@@ -101,12 +110,18 @@ def spans_changed(
 
 
 def spans_by_id(
-    connection: apsw.Connection, owner: str, key: int, span_ids: Sequence[str], *, payload: bool = False
+    connection: apsw.Connection, owner: str, key: int, span_ids: Collection[str], *, payload: bool = False
 ) -> dict[str, SpanRow]:
     """The spans of a run that have one of these ids."""
     where = "WHERE owner = ? AND run = ? AND id IN (SELECT value FROM json_each(?))"
-    values = (owner, key, json_text(span_ids))
+    values = (owner, key, json_text([*span_ids]))
     return {row.span.id: row for row in _span_rows(connection, owner, key, where, values, payload=payload)}
+
+
+def every_span(connection: apsw.Connection, owner: str, key: int) -> dict[str, Span]:
+    """All spans of a run by id."""
+    rows = spans_between(connection, owner, key, 0, FIRST_SEQ_MASK, payload=False)
+    return {row.span.id: row.span for row in rows}
 
 
 def replaced_between(
@@ -132,6 +147,12 @@ def load_payload(connection: apsw.Connection, owner: str, key: int, first_seq: i
     return stored_payload(rows[0][0] if rows else None)
 
 
+def marked(connection: apsw.Connection, owner: str, key: int, ids: Collection[str]) -> set[str]:
+    """Which of these ids have a span with an amount below them."""
+    sql = "SELECT id FROM wrapping WHERE owner = ? AND run = ? AND id IN (SELECT value FROM json_each(?))"
+    return {row[0] for row in fetched(connection, sql, (owner, key, json_text([*ids])))}
+
+
 def save(connection: apsw.Connection, owner: str, ledger: Ledger) -> None:
     """Write what a ledger has changed."""
     row = ledger.row
@@ -149,6 +170,12 @@ def save(connection: apsw.Connection, owner: str, ledger: Ledger) -> None:
     connection.executemany(
         "INSERT INTO replaced (owner, run, seq, first_seq) VALUES (?, ?, ?, ?)",
         [(owner, row.key, seq, first_seq) for seq, first_seq in ledger.replaced],
+    )
+    if ledger.sums.is_recounted:
+        connection.execute("DELETE FROM wrapping WHERE owner = ? AND run = ?", (owner, row.key))
+    connection.executemany(
+        "INSERT OR IGNORE INTO wrapping (owner, run, id) VALUES (?, ?, ?)",
+        [(owner, row.key, span_id) for span_id in ledger.sums.added],
     )
 
 
@@ -183,6 +210,7 @@ def _delete_spans(connection: apsw.Connection, owner: str, key: int) -> None:
     connection.execute("DELETE FROM payloads WHERE owner = ? AND key BETWEEN ? AND ?", span_keys)
     connection.execute("DELETE FROM spans WHERE owner = ? AND key BETWEEN ? AND ?", span_keys)
     connection.execute("DELETE FROM replaced WHERE owner = ? AND run = ?", (owner, key))
+    connection.execute("DELETE FROM wrapping WHERE owner = ? AND run = ?", (owner, key))
 
 
 def _add_run_payloads(connection: apsw.Connection, owner: str, row: RunRow) -> None:

@@ -4,7 +4,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from trodo_cli.client.base import StreamState
-from trodo_cli.model.run import NANOS, Run
+from trodo_cli.model.run import Run
+from trodo_cli.model.totals import NANOS
 from trodo_cli.render.excerpt import short_line
 from trodo_cli.render.facts import spaced
 from trodo_cli.render.format import cost, counted, tokens

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trodo_cli.model.run import NANOS, Cancel, Run, Totals
+from trodo_cli.model.run import Cancel, Run
+from trodo_cli.model.totals import NANOS, Totals
 from trodo_cli.render.run_lines import Columns, heading, outcome, run_line
 from trodo_cli.render.theme import ASCII, UNICODE, Line, line_cells, plain
 

@@ -13,17 +13,20 @@ _HOMES = {
     "TrodoError": "trodo_cli.errors",
     "RunHandle": "trodo_cli.sdk.run",
     "SpanHandle": "trodo_cli.sdk.span",
+    **dict.fromkeys(("Failure", "as_run", "invoke", "parallel", "sequential"), "trodo_cli.runner.pipeline"),
     **dict.fromkeys(("agent", "llm", "retrieval", "tool", "trace"), "trodo_cli.sdk.wrappers"),
 }
 """Where a public name lives; the others are functions of `sdk.tracing`."""
 
 __all__ = [
+    "Failure",
     "RunCancelled",
     "RunHandle",
     "SpanHandle",
     "TrodoError",
     "__version__",
     "agent",
+    "as_run",
     "check_cancelled",
     "connect",
     "current_run_id",
@@ -31,9 +34,12 @@ __all__ = [
     "end_run",
     "flush",
     "init",
+    "invoke",
     "join_run",
     "llm",
+    "parallel",
     "retrieval",
+    "sequential",
     "shutdown",
     "span",
     "start_run",
@@ -44,10 +50,13 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from trodo_cli.client.base import Client
     from trodo_cli.errors import RunCancelled, TrodoError
+    from trodo_cli.runner.pipeline import Failure, as_run, invoke, parallel, sequential
+    from trodo_cli.sdk.delivery import Sink
     from trodo_cli.sdk.run import RunHandle
     from trodo_cli.sdk.span import SpanHandle
     from trodo_cli.sdk.tracing import (
@@ -67,18 +76,21 @@ if TYPE_CHECKING:
     from trodo_cli.sdk.wrappers import agent, llm, retrieval, tool, trace
 
 
-def connect(target: str | None = None, *, api_key: str | None = None) -> "Client":
+def connect(
+    target: str | None = None, *, api_key: str | None = None, agents: "str | Sequence[str] | None" = None
+) -> "Client":
     """Open where runs are kept: a path, `memory:`, or the URL of a server; by default what the settings say.
 
-    A server's key is `api_key`, else `TRODO_API_KEY` or the one that is kept for it. Gives `.runs` and `.traces`.
-    Raises `TrodoError` when the target cannot be used.
+    A server's key is `api_key`, else `TRODO_API_KEY` or the one that is kept for it. `agents` is where agents are that
+    `.runs.start` can start: a folder, a file or `module:function`; else what the project's `trodo.toml` says. Gives
+    `.runs`, `.traces` and `.agents`. Raises `TrodoError` when the target cannot be used.
     """
     from trodo_cli.client import open_target
 
-    return open_target(target, api_key)
+    return open_target(target, api_key, [agents] if isinstance(agents, str) else agents)
 
 
-def _open_recording(target: str, given: str | None) -> "Client":
+def _open_recording(target: str, given: str | None) -> "Sink":
     from trodo_cli.client import open_recording
 
     return open_recording(target, given)
@@ -88,7 +100,9 @@ def _load_sink(target: str) -> None:
     """Load what `_open_recording` takes."""
     import trodo_cli.client
 
-    if target.startswith(("http://", "https://")):
+    if target.startswith("run://"):
+        import trodo_cli.runner.relay
+    elif target.startswith(("http://", "https://")):
         import trodo_cli.client.hosted
         import trodo_cli.config.keys
     else:
@@ -100,7 +114,7 @@ def __getattr__(name: str) -> "Any":
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = _HOMES.get(name, "trodo_cli.sdk.tracing")
-    if home.startswith("trodo_cli.sdk"):
+    if home.startswith(("trodo_cli.sdk", "trodo_cli.runner")):
         from trodo_cli.sdk.recorder import use_sinks
 
         use_sinks(_open_recording, _load_sink)

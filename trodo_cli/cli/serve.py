@@ -6,13 +6,15 @@ import typer
 
 from trodo_cli.cli.context import Context
 from trodo_cli.cli.diagnostics import note
-from trodo_cli.cli.options import Target
+from trodo_cli.cli.options import Agents, Target
 from trodo_cli.errors import InvalidInput
 
 if TYPE_CHECKING:
     from socket import socket
 
     from trodo_cli.client.base import Client
+    from trodo_cli.client.starter import Starter
+    from trodo_cli.runner.limits import Limits
 
 DEFAULT_PORT = 4318
 """Where OpenTelemetry programs send over HTTP unless told otherwise."""
@@ -25,12 +27,23 @@ def serve(
         Optional[list[str]],  # noqa: UP045 - Typer reads the annotation
         typer.Option(metavar="NAME", help="Also answer to this name, as in a proxy's Host header."),
     ] = None,
+    agents: Agents = None,
+    max_runs: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Runs of one owner at work at one time.")
+    ] = 4,
+    max_time: Annotated[
+        str, typer.Option(metavar="TIME", help="How long one may take: 30s, 10m, 2h.")
+    ] = "1h",
+    max_memory: Annotated[
+        int, typer.Option(min=64, metavar="MIB", help="Address space of each process of a run.")
+    ] = 4096,
     target: Target = None,
 ) -> None:
     """Serve runs over HTTP until ctrl-c. The URL is written to stdout once it answers.
 
     On a loopback address programs and commands of this user find the key by themselves. Any other address
-    needs a key first: `trodo keys create --owner NAME`.
+    needs a key first: `trodo keys create --owner NAME`. Whoever has one with the scope `control` can start the agents
+    that --agents names, and no others.
     """
     from trodo_cli.client import connect
     from trodo_cli.server.serving import is_loopback, listen
@@ -39,7 +52,9 @@ def serve(
     if context.target.is_hosted:
         raise InvalidInput(f"{context.target.shown} is a server already", "name a SQLite file with --target")
     is_local = is_loopback(host)
-    client = connect(context.target.place)
+    limits = _limits(max_runs, max_time, max_memory)
+    client = connect(context.target.place, agents=agents or [])
+    _starter(client).limits = limits
     try:
         if not is_local:
             _check_keys(client, host)
@@ -65,6 +80,8 @@ def _serve(client: "Client", listener: "socket", is_local: bool, allowed: list[s
     key_file = write_server_key(address, bound, local_key) if local_key else None
     service = Service(client, local_key=local_key)
     url = shown_url(listener)
+    _tell_of_agents(client)
+    _starter(client).runner(client).attend()
 
     def started() -> None:
         output.write_text(url)
@@ -75,6 +92,30 @@ def _serve(client: "Client", listener: "socket", is_local: bool, allowed: list[s
     finally:
         if key_file is not None:
             key_file.unlink(missing_ok=True)
+
+
+def _limits(runs: int, time: str, memory_mib: int) -> "Limits":
+    from trodo_cli.query.times import read_duration
+    from trodo_cli.runner.limits import Limits
+
+    seconds = read_duration(time, "--max-time") / 1e9
+    return Limits(runs=runs, seconds=seconds, memory_bytes=memory_mib * 1024**2)
+
+
+def _starter(client: "Client") -> "Starter":
+    from trodo_cli.client.local import LocalClient
+
+    assert isinstance(client, LocalClient)
+    assert client.starter is not None
+    return client.starter
+
+
+def _tell_of_agents(client: "Client") -> None:
+    """Tell who runs the server what can be started, and what cannot."""
+    for broken in client.agents.broken():
+        note(f"trodo: {broken.source}: {broken.error}")
+    if found := client.agents.list():
+        note(f"agents: {', '.join(agent.id for agent in found)}")
 
 
 def _check_keys(client: "Client", host: str) -> None:

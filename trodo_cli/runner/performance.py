@@ -40,12 +40,22 @@ def perform(folder: str, channel: int) -> None:
     except RunCancelled:
         code = 0
     except BaseException:
-        traceback.print_exc()
+        _print_error()
     with suppress(Exception):
         sys.stdout.flush()
         sys.stderr.flush()
     recorder().close(SHIP_SECONDS)
     os._exit(code)
+
+
+def _print_error() -> None:
+    """The traceback of the error at hand from the agent's own code on, where it got that far."""
+    _, error, trace = sys.exc_info()
+    place, ours = trace, os.path.dirname(__file__)
+    while place is not None and place.tb_frame.f_code.co_filename.startswith(("<frozen", ours)):
+        place = place.tb_next
+    if error is not None:
+        traceback.print_exception(type(error), error, place or trace)
 
 
 def _perform(start: Start) -> None:

@@ -27,6 +27,7 @@ class Performer(Protocol):
     def input(self) -> dict[str, Any]: ...
     @property
     def output(self) -> dict[str, Any]: ...
+
     is_plain: bool
     """Whether it is a function that needs no event loop."""
 

@@ -16,7 +16,7 @@ from trodo_cli.sdk.block import Block
 from trodo_cli.sdk.details import error_message, is_stop
 from trodo_cli.sdk.span import SpanHandle
 from trodo_cli.sdk.tracing import wrap_agent
-from trodo_cli.sdk.wrappers import MARK, AnyFunction, Mark
+from trodo_cli.sdk.wrappers import MARK, Mark
 
 Step = Any
 """A function, one decorated with `trodo.agent`, a pipeline, the id of an agent, or `as_run` of any of them."""
@@ -199,7 +199,7 @@ def performer_of(step: Step) -> Performer:
     if not callable(step):
         raise InvalidInput(f"{step!r} is no agent", "name a function, a pipeline or an agent's id")
     mark: Mark | None = getattr(step, MARK, None)
-    function: AnyFunction = getattr(step, "__wrapped__", step) if mark else step
+    function: Any = getattr(step, "__wrapped__", step) if mark else step
     agent_id = mark.agent_id if mark else getattr(step, "__name__", "step")
     return FunctionAgent(agent_id, mark.description if mark else "", function)
 

@@ -96,7 +96,7 @@ class Runner:
         atexit.unregister(self.close)
         cancel = Cancel(requested_ns=ids.now_ns(), by=by, reason=reason)
         for folder in [*waiting, *(process.folder for process in processes)]:
-            self._quietly(partial(self._hub.cancel, folder.start.owner, folder.start.run_id, cancel))
+            self._quietly(partial(self._cancel, folder.start, cancel))
         for folder in waiting:
             self._settled(folder, None)
         deadline_ns = ids.monotonic_ns() + int(CLOSE_SECONDS * 1e9)
@@ -202,6 +202,12 @@ class Runner:
     def _is_forced(self, process: Process) -> bool:
         run = self._hub.store.run(process.owner, process.run_id, ids.now_ns())
         return run is None or bool(run.cancel and run.cancel.force)
+
+    def _cancel(self, start: Start, cancel: Cancel) -> None:
+        """Ask a run to stop that has not ended."""
+        run = self._hub.store.run(start.owner, start.run_id, ids.now_ns())
+        if run is not None and not run.is_terminal:
+            self._hub.cancel(start.owner, start.run_id, cancel)
 
     def _took_out(self, folder: RunFolder) -> bool:
         """Whether the run waited still; now it does no longer."""

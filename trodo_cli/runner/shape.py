@@ -65,7 +65,7 @@ class Shape:
 
 
 def _converted(value: Any, kind: Any, what: str) -> Any:
-    if isinstance(kind, type) and kind not in (object, bool, int, float) and isinstance(value, kind):
+    if kind is Any or (isinstance(kind, type) and issubclass(kind, msgspec.Struct) and type(value) is kind):
         return value
     try:
         return msgspec.convert(value, kind)

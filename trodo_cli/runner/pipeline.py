@@ -13,6 +13,7 @@ import msgspec
 from trodo_cli.errors import InvalidInput, NotFound
 from trodo_cli.runner.performer import FunctionAgent, Performer, Tell, in_loop
 from trodo_cli.sdk.block import Block
+from trodo_cli.sdk.context import current
 from trodo_cli.sdk.details import error_message, is_stop
 from trodo_cli.sdk.span import SpanHandle
 from trodo_cli.sdk.tracing import wrap_agent
@@ -180,7 +181,7 @@ def as_run(step: Step) -> Step:
 def invoke(agent: Step, input: Any = None, *, run: bool = False) -> Any:
     """Perform another agent, by its id or itself, and give its output; in a coroutine `await invoke(…)`.
 
-    It becomes a span of the run at hand, with `run=True` a run of its own below it. Raises `NotFound`.
+    It becomes a span of the run at hand; with `run=True`, and outside of a run, a run of its own. Raises `NotFound`.
     """
     step = as_run(agent) if run else agent
     try:
@@ -231,7 +232,7 @@ async def _done(step: Step, value: Any) -> Any:
 
 
 def _block(performer: Performer, value: Any, *, is_run: bool) -> Any:
-    if is_run:
+    if is_run or current.get() is None:
         return wrap_agent(performer.id, input=value)
     mode = {"mode": performer.kind} if isinstance(performer, Pipeline) else None
     block: Block = SpanHandle(performer.id, "agent", value, mode)

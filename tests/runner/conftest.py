@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.runner.stage import STAGES, Stage, local_stage
+from tests.sdk.conftest import recording as recording
 
 
 @pytest.fixture

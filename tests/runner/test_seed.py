@@ -71,7 +71,9 @@ def test_a_cancel_lets_the_call_in_flight_finish_and_nothing_further_start(stage
     spans = stage.spans(run_id)
     models = [span for span in spans if span.kind == "model"]
     assert len(models) == 4 - len(never)
-    assert all((span.status, span.error, span.details.output is not None) == ("ok", None, True) for span in models)
+    assert all(
+        (span.status, span.error, span.details.output is not None) == ("ok", None, True) for span in models
+    )
     assert not any((stage.folder / f"at-{gate}").exists() for gate in never)
     assert {span.status for span in spans} <= {"ok", "cancelled"}
     assert "cancelled" in {span.status for span in spans if span.kind == "agent"}

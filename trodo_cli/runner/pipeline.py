@@ -141,20 +141,26 @@ class Parallel(Pipeline):
             await asyncio.wait(tasks, return_when=self._until)
         finally:
             await _ended(tasks)
-        return [self._result(step, task) for step, task in zip(self._steps, tasks, strict=True)]
+        errors = [None if task.cancelled() else task.exception() for task in tasks]
+        self._raise_first([error for error in errors if error is not None])
+        return [
+            task.result() if error is None else _failure(step, error)
+            for step, task, error in zip(self._steps, tasks, errors, strict=True)
+        ]
 
     @property
     def _until(self) -> str:
         return asyncio.FIRST_EXCEPTION if self._errors == "fail" else asyncio.ALL_COMPLETED
 
-    def _result(self, step: Step, task: "asyncio.Future[Any]") -> Any:
-        failed = [error for error in (task.exception(),) if error is not None] if not task.cancelled() else []
-        if not failed:
-            return task.result()
-        (error,) = failed
-        if self._errors == "fail" or is_stop(error) or not isinstance(error, Exception):
+    def _raise_first(self, errors: list[BaseException]) -> None:
+        """Raise what stops the run, else, unless failures are gathered, what failed first in the order of the steps."""
+        stops = [error for error in errors if is_stop(error) or not isinstance(error, Exception)]
+        for error in [*stops, *(errors if self._errors == "fail" else [])]:
             raise error
-        return Failure(performer_of(_bare(step)).id, error_message(error), type(error).__name__)
+
+
+def _failure(step: Step, error: BaseException) -> Failure:
+    return Failure(performer_of(_bare(step)).id, error_message(error), type(error).__name__)
 
 
 def sequential(agent_id: str, /, *steps: Step, description: str = "") -> Pipeline:

@@ -1,5 +1,6 @@
 """The end of a run whose process has ended: what it recorded is stored, and what it left open is ended, once."""
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,9 +15,13 @@ from trodo_cli.runner.journal import RunFolder
 from trodo_cli.runner.limits import Limits
 from trodo_cli.runner.relay import Records
 from trodo_cli.sdk.leftovers import drain
+from trodo_cli.sdk.spool import orphans
 from trodo_cli.wire.native import read_event
 from trodo_cli.wire.receipt import Receipt
 from trodo_cli.wire.values import storable_text
+
+DYING_NS = 3 * 10**9
+"""How long a process may take to die that has been killed."""
 
 _SIGNALS = {9: "SIGKILL", 11: "SIGSEGV", 15: "SIGTERM", 6: "SIGABRT"}
 
@@ -48,11 +53,8 @@ NO_RUNNER = Ending("failed", "what ran it has ended", "RunnerEnded")
 
 def settle(hub: Hub, records: Records, folder: RunFolder, report: Report | None) -> None:
     """Store what is still in the folder, end what is open, and remove the folder. Raises `Unavailable`; try again."""
-    owner, spool = folder.start.owner, folder.spool
-    if spool.is_dir():
-        left = drain(spool, lambda _target: _Kept(records, lambda lines: note_runs(folder, lines)))
-        if left.troubles:
-            raise Unavailable(left.troubles[0])
+    owner = folder.start.owner
+    _store_left(records, folder)
     events: list[Event] = []
     for run_id in folder.runs:
         run = hub.store.run(owner, run_id, ids.now_ns())
@@ -63,6 +65,18 @@ def settle(hub: Hub, records: Records, folder: RunFolder, report: Report | None)
     if events:
         hub.publish(owner, events, alive=False)
     folder.remove()
+
+
+def _store_left(records: Records, folder: RunFolder) -> None:
+    """Store what the run's processes had no time to ship; one that is just dying may hold its segment a moment."""
+    kept = _Kept(records, lambda lines: note_runs(folder, lines))
+    deadline_ns = ids.monotonic_ns() + DYING_NS
+    while orphans(folder.spool) and ids.monotonic_ns() < deadline_ns:
+        left = drain(folder.spool, lambda _target: kept)
+        if left.troubles:
+            raise Unavailable(left.troubles[0])
+        if orphans(folder.spool):
+            threading.Event().wait(0.01)
 
 
 def note_runs(folder: RunFolder, lines: Sequence[bytes]) -> None:

@@ -93,6 +93,16 @@ def daemon(path: str) -> str:
     return open(path).read()
 """
 
+LATE = """
+import os, trodo
+
+@trodo.agent("late")
+def late() -> None: ...
+
+if os.environ["TRODO_TARGET"].startswith("run://"):
+    raise OSError("no disk")
+"""
+
 LIMITS = Limits(seconds=30, grace_seconds=0.3, memory_bytes=2 * 1024**3, processes=16)
 
 
@@ -182,10 +192,7 @@ def test_an_agent_that_breaks_between_its_listing_and_its_start_makes_a_run_that
     assert stage.client.agents.get("late")
     run_id = stage.start("late")
     assert stage.ended(run_id).status == "completed"
-    stage.write(
-        "late.py",
-        "import os, trodo\n@trodo.agent('late')\ndef late(): ...\nif 'run://' in os.environ['TRODO_TARGET']: raise OSError('no disk')",
-    )
+    stage.write("late.py", LATE)
     run = stage.performed("late")
     assert (run.status, run.error) == ("failed", "cannot be imported: OSError: no disk")
 

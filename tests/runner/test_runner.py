@@ -45,7 +45,8 @@ async def sleeps() -> None:
 def test_agents_are_listed_alike_wherever_they_are(stage: Stage) -> None:
     agents = {agent.id: agent for agent in stage.client.agents.list()}
     assert set(agents) == {
-        "web-researcher", "academic-researcher", "writer", "editor", "research-phase", "article-pipeline", "nested-runs",
+        "web-researcher", "academic-researcher", "writer", "editor", "research-phase", "article-pipeline",
+        "nested-runs",
     }  # fmt: skip
     pipeline, editor = agents["article-pipeline"], stage.client.agents.get("editor")
     assert (pipeline.kind, pipeline.description) == ("sequential", "Researches a topic and writes about it.")

@@ -170,7 +170,7 @@ def _store(folder: Path, limits: Limits | None) -> Iterator[LocalClient]:
     client = connect(str(folder / "home" / "trodo.db"), agents=[str(folder / "agents")])
     assert isinstance(client, LocalClient)
     assert client.starter is not None
-    client.starter.limits = limits or client.starter.limits
+    client.starter.limits = limits
     try:
         yield client
     finally:

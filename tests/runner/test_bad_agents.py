@@ -200,6 +200,8 @@ def test_an_agent_that_breaks_between_its_listing_and_its_start_makes_a_run_that
 def test_a_bad_input_is_refused_before_there_is_a_run(stage: Stage) -> None:
     with pytest.raises(InvalidInput, match="the input of loud does not fit"):
         stage.client.runs.start(agent_id="loud", input="many")
+    with pytest.raises(InvalidInput, match="not JSON-serialisable"):
+        stage.local.runs.start(agent_id="fine", input=object())
     with pytest.raises(InvalidInput, match="more than"):
         stage.client.runs.start(agent_id="fine", input="x" * 2_000_000)
     assert stage.every_run() == []

@@ -93,6 +93,31 @@ def test_one_owners_runs_do_not_keep_another_owner_waiting(home: Path) -> None:
         eventually(lambda: stage.local.of("bob").runs.get(theirs.id).status == "completed")
 
 
+def test_an_agent_that_names_a_target_of_its_own_still_records_where_it_was_started(local: Stage) -> None:
+    local.write(
+        "own.py",
+        """
+        import functools, trodo
+
+        trodo.init("memory:")
+
+        def logged(function):
+            @functools.wraps(function)
+            def call(*args, **kwargs):
+                return f"logged {function(*args, **kwargs)}"
+            return call
+
+        @logged
+        @trodo.agent("own")
+        def own(name: str = "it") -> str:
+            trodo.init("elsewhere.db")
+            return name
+        """,
+    )
+    run = local.performed("own")
+    assert (run.status, run.details.output) == ("completed", "logged it")
+
+
 @pytest.mark.parametrize("where", STAGES)
 def test_a_run_is_ended_by_force_without_waiting_for_the_call_in_flight(home: Path, where: str) -> None:
     with STAGES[where](home, Limits(grace_seconds=3600)) as stage:

@@ -9,6 +9,7 @@ from trodo_cli.client.base import Client
 from trodo_cli.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from trodo_cli.config import AgentSource
     from trodo_cli.client.starter import Starter
     from trodo_cli.sdk.delivery import Sink
 
@@ -79,11 +80,15 @@ def open_recording(target: str, given: str | None = None) -> "Sink":
     return connect(target, key_of=lambda: config.api_key(left))
 
 
+def _project_agents() -> "Sequence[AgentSource]":
+    return config.project_agents()
+
+
 def _starter(agents: Sequence[str] | None, target: str) -> "Starter":
     """What starts agents over this target; where they are is read when somebody asks for them."""
     from trodo_cli.client.starter import Starter
 
     if agents is None:
-        return Starter(config.project_agents, target)
+        return Starter(_project_agents, target)
     sources = config.agent_sources(agents)
     return Starter(lambda: sources, target)

@@ -51,7 +51,8 @@ def split(limits: dict[str, float], held: list[int]) -> None:
         os.close(descriptor)
     os.nice(NICENESS)
     _hold(resource.RLIMIT_AS, int(limits["memory_bytes"]))
-    _hold(resource.RLIMIT_NPROC, _tasks() + int(limits["processes"]) + SPARE_TASKS)
+    if tasks := _tasks():
+        _hold(resource.RLIMIT_NPROC, tasks + int(limits["processes"]) + SPARE_TASKS)
     _hold(resource.RLIMIT_CORE, 0)
 
 

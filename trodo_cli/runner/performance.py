@@ -17,7 +17,7 @@ from trodo_cli.runner.loading import Loader
 from trodo_cli.runner.performer import Performer, Tell, in_loop
 from trodo_cli.runner.pipeline import find_agents_by, performer_of
 from trodo_cli.runner.shape import collected
-from trodo_cli.sdk.recorder import recorder, use_sinks
+from trodo_cli.sdk.recorder import pin, recorder, use_sinks
 from trodo_cli.sdk.run import RunHandle
 
 SHIP_SECONDS = 10.0
@@ -32,6 +32,7 @@ def perform(folder: str, channel: int) -> None:
     start = read_start(Path(folder))
     os.set_inheritable(channel, False)
     relay.attach(socket.socket(fileno=channel))
+    pin()
     use_sinks(lambda _target, _given: relay.open_relay(), lambda _target: None)
     code = 1
     try:

@@ -206,9 +206,10 @@ def performer_of(step: Step) -> Performer:
     if not callable(step):
         raise InvalidInput(f"{step!r} is no agent", "name a function, a pipeline or an agent's id")
     mark: Mark | None = getattr(step, MARK, None)
-    function: Any = getattr(step, "__wrapped__", step) if mark else step
-    agent_id = mark.agent_id if mark else getattr(step, "__name__", "step")
-    return FunctionAgent(agent_id, mark.description if mark else "", function)
+    if mark is None:
+        return FunctionAgent(getattr(step, "__name__", "step"), "", step)
+    is_bare = getattr(step, "__wrapped__", None) is mark.function
+    return FunctionAgent(mark.agent_id, mark.description, mark.function if is_bare else step)
 
 
 def find_agents_by(found: Callable[[str], Step | None]) -> None:

@@ -52,9 +52,7 @@ class Runner:
 
     def start(self, owner: str, agent_id: str, value: Any = None, session: str | None = None) -> str:
         """Start a run; gives its id at once. Raises `NotFound`, `InvalidInput` or `Unavailable`; then there is none."""
-        data = json_value(value)
-        if len(msgspec.json.encode(value)) > MAX_INPUT_BYTES:
-            raise InvalidInput(f"the input has more than {MAX_INPUT_BYTES:,} bytes", "hand over where it is")
+        value = _plain(value)
         agent = self._registry.checked(agent_id, value)
         folder = RunFolder.make(
             Start(
@@ -70,7 +68,7 @@ class Runner:
             )
         )
         try:
-            self._accept(folder, msgspec.Raw(b'{"input":' + data + b"}"))
+            self._accept(folder)
         except BaseException:
             folder.remove()
             raise
@@ -108,7 +106,7 @@ class Runner:
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(CLOSE_SECONDS + 5)
 
-    def _accept(self, folder: RunFolder, payload: msgspec.Raw) -> None:
+    def _accept(self, folder: RunFolder) -> None:
         start = folder.start
         run = Run(
             id=start.run_id,
@@ -116,7 +114,7 @@ class Runner:
             status="pending",
             session=start.session,
             started_ns=ids.now_ns(),
-            payload=payload,
+            payload=msgspec.Raw(b'{"input":' + json_value(start.input) + b"}"),
         )
         with self._changed:
             if self._closed:
@@ -238,3 +236,14 @@ class Runner:
             work()
         except TrodoError:
             return
+
+
+def _plain(value: Any) -> Any:
+    """An input as JSON has it. Raises `InvalidInput` for what is none, or too much."""
+    try:
+        data = msgspec.json.encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise InvalidInput(f"the input is not JSON-serialisable: {error}", "give what JSON has") from None
+    if len(data) > MAX_INPUT_BYTES:
+        raise InvalidInput(f"the input has more than {MAX_INPUT_BYTES:,} bytes", "hand over where it is")
+    return msgspec.json.decode(data)

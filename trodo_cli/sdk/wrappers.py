@@ -29,6 +29,8 @@ class Mark(NamedTuple):
 
     agent_id: str
     description: str
+    function: Any = None
+    """What was decorated; None for what is no function."""
 
 
 def agent(
@@ -63,7 +65,7 @@ def agent(
 
     def wrapper(function: Function) -> Function:
         wrapped = _wrapped(function, opened, _set_output)
-        _mark(wrapped, agent_name, (inspect.getdoc(function) or "") if description is None else description)
+        _mark(wrapped, agent_name, description, function)
         return cast(Function, wrapped)
 
     return wrapper
@@ -205,8 +207,9 @@ def _wrapped(function: AnyFunction, opened: Callable[..., Block], finish: Finish
 
 
 @quietly
-def _mark(wrapped: AnyFunction, agent_name: Any, description: Any) -> None:
-    setattr(wrapped, MARK, Mark(text_of(agent_name), text_of(description)))
+def _mark(wrapped: AnyFunction, agent_name: Any, description: Any, function: AnyFunction) -> None:
+    what_for = (inspect.getdoc(function) or "") if description is None else description
+    setattr(wrapped, MARK, Mark(text_of(agent_name), text_of(what_for), function))
 
 
 @quietly

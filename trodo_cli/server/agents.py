@@ -7,14 +7,11 @@ from trodo_cli.errors import InvalidInput, NotFound
 from trodo_cli.model import ids
 from trodo_cli.model.event import RunEnd, RunStart
 from trodo_cli.model.run import Run
-from trodo_cli.runner.limits import MAX_INPUT_BYTES
 from trodo_cli.server.call import Call, answer, in_thread
 from trodo_cli.server.runs import answered_run
 from trodo_cli.wire.agntz_agents import agent_object
 from trodo_cli.wire.requests import StartRequest
 from trodo_cli.wire.values import plain_value, storable_text
-
-MAX_START_BYTES = MAX_INPUT_BYTES + 4_096
 
 
 def list_agents(call: Call) -> Response:
@@ -27,7 +24,7 @@ def list_agents(call: Call) -> Response:
 
 async def start_run(call: Call) -> Response:
     """Start an agent. For agntz' clients one that there is not makes a run that failed."""
-    asked = await call.shaped(StartRequest, empty=StartRequest(), most_bytes=MAX_START_BYTES)
+    asked = await call.shaped(StartRequest, empty=StartRequest())
     if not asked.agent_id:
         raise InvalidInput("Missing required field: agentId")
     return await in_thread(_started, call, asked)

@@ -9,8 +9,8 @@ from trodo_cli.client.base import Client
 from trodo_cli.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from trodo_cli.config import AgentSource
     from trodo_cli.client.starter import Starter
+    from trodo_cli.config import AgentSource
     from trodo_cli.sdk.delivery import Sink
 
 LOCAL_OWNER = "local"

@@ -78,7 +78,7 @@ def test_a_detached_run_goes_on_by_itself(machine: Machine) -> None:
 def test_ctrl_c_asks_the_run_to_stop_and_a_second_one_ends_it_by_force(machine: Machine) -> None:
     program, run_id = machine.begin("pids")
     machine.reached("pids")
-    program.interrupt()
+    program.process.terminate()
     program.told("asked the run to stop")
     program.interrupt()
     done = program.end()

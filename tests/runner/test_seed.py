@@ -78,7 +78,9 @@ def test_a_cancel_lets_the_call_in_flight_finish_and_nothing_further_start(stage
     ends = [span.ended_ns for span in spans]
     assert None not in ends
     assert run.ended_ns is not None
-    assert max(end for end in ends if end is not None) <= run.ended_ns, "the run ended before a call in flight"
+    assert max(end for end in ends if end is not None) <= run.ended_ns, (
+        "the run ended before a call in flight"
+    )
     assert {span.status for span in spans} <= {"ok", "cancelled"}
     assert "cancelled" in {span.status for span in spans if span.kind == "agent"}
 

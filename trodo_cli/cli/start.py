@@ -1,5 +1,6 @@
 """`trodo runs start`: an agent at work, in a process of its own."""
 
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -35,7 +36,7 @@ def start_run(
     """Start an agent, print the run's id, and stay until it has ended.
 
     The exit code is the run's result: 0 completed, 6 failed or lost, 7 cancelled. Ctrl-c asks the run to stop; a second
-    one ends it by force. On a server the run goes on without us.
+    one ends it by force; so does SIGTERM. On a server the run goes on without us.
     """
     from trodo_cli.cli import output
     from trodo_cli.cli.records import EVENT_FIELDS, RUN_DETAIL_FIELDS
@@ -66,6 +67,7 @@ def _stay(context: Context, run_id: str, follow: "Callable[[], int] | None", fie
     from trodo_cli.cli.tail import RESULTS
 
     asked = 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     while True:
         try:
             if follow is not None:

@@ -7,7 +7,7 @@ more: who takes the lock settles it.
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -102,13 +102,16 @@ def has_any() -> bool:
     return False
 
 
-def left_behind(target: str) -> Iterator[RunFolder]:
-    """The folders of runs of this target whose runner and guard are dead; each is ours from now on."""
+def left_behind(target: str, ours: Container[str]) -> Iterator[RunFolder]:
+    """The folders of runs of this target whose runner and guard are dead; each is ours from now on.
+
+    `ours` are runs that need not be looked at.
+    """
     folders: list[Path] = []
     with suppress(OSError):
         folders = sorted(path for path in config.runs_folder().iterdir() if not path.name.startswith("."))
     for path in folders:
-        folder = _taken(path)
+        folder = None if path.name in ours else _taken(path)
         if folder is None:
             continue
         if folder.start.target == target:

@@ -1,14 +1,16 @@
 """An agent that can be performed here: its name, its shape, and the one way to call what it is made of."""
 
-import asyncio
 import inspect
+import sys
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from trodo_cli.runner.shape import Function, Shape, collected
 from trodo_cli.sdk.context import current, join_task, settle_task
+
+if TYPE_CHECKING:
+    import asyncio
 
 MAX_THREADS = 1_000
 
@@ -102,8 +104,19 @@ def performed(performer: Performer, value: Any, tell: Tell) -> Any:
     )
 
 
+def is_in_loop() -> bool:
+    """Whether this code runs in an event loop; one that nobody has loaded does not run."""
+    asyncio = sys.modules.get("asyncio")
+    try:
+        return asyncio is not None and bool(asyncio.get_running_loop())
+    except RuntimeError:
+        return False
+
+
 def in_loop(work: Coroutine[Any, Any, Any]) -> Any:
     """Do asynchronous work from a thread: in the loop that this thread works for, else in a new one."""
+    import asyncio
+
     loop = _loop.get()
     if loop is not None and loop.is_running():
         return asyncio.run_coroutine_threadsafe(_joined(work), loop).result()
@@ -112,6 +125,8 @@ def in_loop(work: Coroutine[Any, Any, Any]) -> Any:
 
 async def in_thread(function: Function, *arguments: Any) -> Any:
     """Call a function in a thread; it is waited for also when the task is cancelled: what is in flight finishes."""
+    import asyncio
+
     token = _loop.set(asyncio.get_running_loop())
     try:
         work = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
@@ -131,6 +146,9 @@ async def in_thread(function: Function, *arguments: Any) -> Any:
 
 async def _with_room(work: Coroutine[Any, Any, Any]) -> Any:
     """Work that may wait for threads which wait for others: none of them may lack a thread."""
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MAX_THREADS, "trodo-agent"))
     return await work
 
@@ -146,4 +164,4 @@ async def _joined(work: Coroutine[Any, Any, Any]) -> Any:
             settle_task(place.run, task)
 
 
-_loop: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("trodo_loop", default=None)
+_loop: "ContextVar[asyncio.AbstractEventLoop | None]" = ContextVar("trodo_loop", default=None)

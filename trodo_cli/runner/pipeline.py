@@ -3,15 +3,14 @@
 Every step is a span of the run at hand, `agent.invoke NAME`, unless it is asked for as a run of its own.
 """
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from trodo_cli.errors import InvalidInput, NotFound
-from trodo_cli.runner.performer import FunctionAgent, Performer, Tell, in_loop
+from trodo_cli.runner.performer import FunctionAgent, Performer, Tell, in_loop, is_in_loop
 from trodo_cli.sdk.block import Block
 from trodo_cli.sdk.context import current
 from trodo_cli.sdk.details import error_message, is_stop
@@ -19,10 +18,17 @@ from trodo_cli.sdk.span import SpanHandle
 from trodo_cli.sdk.tracing import wrap_agent
 from trodo_cli.sdk.wrappers import MARK, Mark
 
+if TYPE_CHECKING:
+    import asyncio
+
 Step = Any
 """A function, one decorated with `trodo.agent`, a pipeline, the id of an agent, or `as_run` of any of them."""
 
 OnError = Literal["fail", "gather"]
+
+
+_UNTIL = {"fail": "FIRST_EXCEPTION", "gather": "ALL_COMPLETED"}
+"""Until when branches are waited for, in the words of asyncio."""
 
 
 class Failure(msgspec.Struct):
@@ -130,6 +136,8 @@ class Parallel(Pipeline):
         return value
 
     async def perform(self, prepared: Any, tell: Tell) -> Any:  # noqa: ARG002
+        import asyncio
+
         room = asyncio.Semaphore(self._limit)
 
         async def branch(step: Step) -> Any:
@@ -138,7 +146,7 @@ class Parallel(Pipeline):
 
         tasks = [asyncio.ensure_future(branch(step)) for step in self._steps]
         try:
-            await asyncio.wait(tasks, return_when=self._until)
+            await asyncio.wait(tasks, return_when=_UNTIL[self._errors])
         finally:
             await _ended(tasks)
         errors = [None if task.cancelled() else task.exception() for task in tasks]
@@ -147,10 +155,6 @@ class Parallel(Pipeline):
             task.result() if error is None else _failure(step, error)
             for step, task, error in zip(self._steps, tasks, errors, strict=True)
         ]
-
-    @property
-    def _until(self) -> str:
-        return asyncio.FIRST_EXCEPTION if self._errors == "fail" else asyncio.ALL_COMPLETED
 
     def _raise_first(self, errors: list[BaseException]) -> None:
         """Raise what stops the run, else, unless failures are gathered, what failed first in the order of the steps."""
@@ -190,11 +194,8 @@ def invoke(agent: Step, input: Any = None, *, run: bool = False) -> Any:
     It becomes a span of the run at hand; with `run=True`, and outside of a run, a run of its own. Raises `NotFound`.
     """
     step = as_run(agent) if run else agent
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return in_loop(_done(step, input))
-    return _done(step, input)
+    work = _done(step, input)
+    return work if is_in_loop() else in_loop(work)
 
 
 def performer_of(step: Step) -> Performer:
@@ -248,6 +249,8 @@ def _block(performer: Performer, value: Any, *, is_run: bool) -> Any:
 
 async def _ended(tasks: "Sequence[asyncio.Future[Any]]") -> None:
     """Let what still runs stop, and wait until it has."""
+    import asyncio
+
     for task in tasks:
         task.cancel()
     cancelled: asyncio.CancelledError | None = None

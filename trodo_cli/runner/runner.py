@@ -143,7 +143,10 @@ class Runner:
 
     def _settle_left(self) -> None:
         """End the runs of runners that have died."""
-        for folder in journal.left_behind(self._target):
+        with self._changed:
+            ours = {folder.start.run_id for waiting in self._waiting.values() for folder in waiting}
+            ours |= self._at_work.keys()
+        for folder in journal.left_behind(self._target, ours):
             self._settled(folder, None)
 
     def _launch(self) -> None:

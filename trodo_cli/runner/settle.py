@@ -10,7 +10,7 @@ from trodo_cli.errors import InvalidInput, Unavailable
 from trodo_cli.live import Hub
 from trodo_cli.model import ids
 from trodo_cli.model.event import Event, RunEnd, RunStart
-from trodo_cli.model.run import Cancel, Run, RunStatus
+from trodo_cli.model.run import Cancel, Run, RunStatus, produced_run
 from trodo_cli.runner.journal import RunFolder
 from trodo_cli.runner.limits import Limits
 from trodo_cli.runner.relay import Records
@@ -141,16 +141,12 @@ def _printed(run: Run, report: Report) -> list[Event]:
         return []
     details = run.details
     details.attributes = {**details.attributes, **said}
-    begun = Run(
-        id=run.id,
-        agent=run.agent,
+    begun = msgspec.structs.replace(
+        produced_run(run),
         status="pending" if run.status == "pending" else "running",
-        parent_id=run.parent_id,
-        parent_span_id=run.parent_span_id,
-        session=run.session,
-        user=run.user,
-        tags=run.tags,
-        started_ns=run.started_ns,
+        ended_ns=None,
+        error=None,
+        error_type=None,
         version=run.version + 1,
         payload=msgspec.Raw(msgspec.json.encode(details)),
     )

@@ -12,6 +12,7 @@ from trodo_cli.query.plan import RunFilter
 
 PIDS = """
 import os
+import subprocess
 import trodo
 from gated import HERE, ask
 
@@ -19,6 +20,8 @@ from gated import HERE, ask
 def pids(gate: str = "pids") -> None:
     (HERE / "pid-agent").write_text(str(os.getpid()))
     (HERE / "pid-guard").write_text(str(os.getppid()))
+    helper = subprocess.Popen(["sleep", "600"])
+    (HERE / "pid-helper").write_text(str(helper.pid))
     with trodo.span("outer"):
         trodo.invoke("inner", gate, run=True)
 
@@ -55,8 +58,11 @@ class Machine:
             (self.folder / f"go-{gate}").touch()
 
     def pid(self, who: str) -> int:
-        """The process of the agent `pids`, or its guard."""
+        """The process of the agent `pids`, its guard, or a helper that it has started."""
         return int(eventually(lambda: self._read(f"pid-{who}")))
+
+    def pids(self) -> list[int]:
+        return [self.pid(who) for who in ("agent", "guard", "helper")]
 
     def gone(self, *pids: int) -> None:
         """Wait until none of these processes is alive."""

@@ -75,6 +75,16 @@ def test_a_detached_run_goes_on_by_itself(machine: Machine) -> None:
     eventually(machine.settled)
 
 
+def test_a_run_is_held_to_the_limits_that_are_said(machine: Machine) -> None:
+    (machine.folder / "go-editor").unlink()
+    said = ("runs", "start", "editor", "--agents", "agents", "--input", '"draft"', "--max-time")
+    done = machine.cli.run(*said, "1s", "--max-memory", "512")
+    assert done.code == 6
+    assert "ended after 1 s, the time limit" in done.err
+    refused(machine.cli.run(*said, "soon"), 2, "--max-time 'soon' is no duration")
+    refused(machine.cli.run(*said, "1s", "--target", "http://127.0.0.1:1"), 2, "limits of its own")
+
+
 def test_ctrl_c_asks_the_run_to_stop_and_a_second_one_ends_it_by_force(machine: Machine) -> None:
     program, run_id = machine.begin("pids")
     machine.reached("pids")
@@ -85,7 +95,7 @@ def test_ctrl_c_asks_the_run_to_stop_and_a_second_one_ends_it_by_force(machine: 
     assert done.code == 7
     run = machine.run(run_id)
     assert (run.status, run.error) == ("cancelled", "cancelled by tester: ctrl-c")
-    machine.gone(machine.pid("agent"), machine.pid("guard"))
+    machine.gone(*machine.pids())
 
 
 def test_a_run_on_a_server_is_started_followed_and_ended_by_force(machine: Machine) -> None:

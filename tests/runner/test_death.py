@@ -28,7 +28,7 @@ KILLED = "its process was killed by SIGKILL"
 def test_a_killed_process_ends_its_run_and_those_it_has_begun(machine: Machine, who: str) -> None:
     program, run_id = machine.begin("pids")
     machine.reached("pids")
-    pids = machine.pid("agent"), machine.pid("guard")
+    pids = machine.pids()
     kill(machine.pid(who))
     done = program.end()
     assert (done.code, done.lines) == (6, [run_id])
@@ -41,7 +41,7 @@ def test_a_killed_process_ends_its_run_and_those_it_has_begun(machine: Machine, 
 def test_what_a_killed_program_has_started_ends_with_it_and_the_next_one_settles_it(machine: Machine) -> None:
     program, run_id = machine.begin("pids")
     machine.reached("pids")
-    pids = machine.pid("agent"), machine.pid("guard")
+    pids = machine.pids()
     program.process.kill()
     program.end()
     machine.gone(*pids)
@@ -62,7 +62,7 @@ def test_a_server_that_is_started_again_settles_what_the_killed_one_left(machine
     for agent in ("pids", "editor"):
         machine.cli.ok("--target", url, "runs", "start", agent, "--detach", "--input", '"pids"')
     machine.reached("pids")
-    pids = machine.pid("agent"), machine.pid("guard")
+    pids = machine.pids()
     server.process.kill()
     server.end()
     machine.gone(*pids)
@@ -85,7 +85,7 @@ def test_a_server_that_is_stopped_cancels_what_it_has_started(machine: Machine) 
     server.process.terminate()
     done = server.end()
     assert (done.code, "Traceback" in done.err) == (0, False)
-    machine.gone(machine.pid("agent"), machine.pid("guard"))
+    machine.gone(*machine.pids())
     error = "cancelled by trodo: what ran it was stopped"
     assert ends(machine) == {("pids", "cancelled", error), ("inner", "cancelled", error)}
     assert machine.settled()

@@ -6,6 +6,7 @@ import typer
 
 from trodo_cli.cli.context import Context
 from trodo_cli.cli.diagnostics import note
+from trodo_cli.cli.limits import MaxMemory, MaxTime, limits_of, use_limits
 from trodo_cli.cli.options import Agents, Target
 from trodo_cli.errors import InvalidInput
 
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from socket import socket
 
     from trodo_cli.client.base import Client
-    from trodo_cli.client.starter import Starter
-    from trodo_cli.runner.limits import Limits
 
 DEFAULT_PORT = 4318
 """Where OpenTelemetry programs send over HTTP unless told otherwise."""
@@ -29,14 +28,11 @@ def serve(
     ] = None,
     agents: Agents = None,
     max_runs: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Runs of one owner at work at one time.")
-    ] = 4,
-    max_time: Annotated[
-        str, typer.Option(metavar="TIME", help="How long one may take: 30s, 10m, 2h.")
-    ] = "1h",
-    max_memory: Annotated[
-        int, typer.Option(min=64, metavar="MIB", help="Address space of each process of a run.")
-    ] = 4096,
+        Optional[int],  # noqa: UP045
+        typer.Option(min=1, metavar="N", help="Started runs of one owner at work at one time; else 4."),
+    ] = None,
+    max_time: MaxTime = None,
+    max_memory: MaxMemory = None,
     target: Target = None,
 ) -> None:
     """Serve runs over HTTP until ctrl-c. The URL is written to stdout once it answers.
@@ -52,9 +48,9 @@ def serve(
     if context.target.is_hosted:
         raise InvalidInput(f"{context.target.shown} is a server already", "name a SQLite file with --target")
     is_local = is_loopback(host)
-    limits = _limits(max_runs, max_time, max_memory)
+    limits = limits_of(max_time, max_memory, max_runs)
     client = connect(context.target.place, agents=agents or [])
-    _starter(client).limits = limits
+    use_limits(client, limits)
     try:
         if not is_local:
             _check_keys(client, host)
@@ -81,7 +77,8 @@ def _serve(client: "Client", listener: "socket", is_local: bool, allowed: list[s
     service = Service(client, local_key=local_key)
     url = shown_url(listener)
     _tell_of_agents(client)
-    _starter(client).runner(client).attend()
+    if client.starter is not None:
+        client.starter.runner(client).attend()
 
     def started() -> None:
         output.write_text(url)
@@ -92,22 +89,6 @@ def _serve(client: "Client", listener: "socket", is_local: bool, allowed: list[s
     finally:
         if key_file is not None:
             key_file.unlink(missing_ok=True)
-
-
-def _limits(runs: int, time: str, memory_mib: int) -> "Limits":
-    from trodo_cli.query.times import read_duration
-    from trodo_cli.runner.limits import Limits
-
-    seconds = read_duration(time, "--max-time") / 1e9
-    return Limits(runs=runs, seconds=seconds, memory_bytes=memory_mib * 1024**2)
-
-
-def _starter(client: "Client") -> "Starter":
-    from trodo_cli.client.local import LocalClient
-
-    assert isinstance(client, LocalClient)
-    assert client.starter is not None
-    return client.starter
 
 
 def _tell_of_agents(client: "Client") -> None:

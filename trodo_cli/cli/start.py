@@ -10,6 +10,7 @@ import typer
 
 from trodo_cli.cli.context import Context
 from trodo_cli.cli.diagnostics import note
+from trodo_cli.cli.limits import MaxMemory, MaxTime, limits_of, use_limits
 from trodo_cli.cli.options import Agents, Json, Target
 from trodo_cli.errors import InvalidInput, TrodoError
 
@@ -30,6 +31,8 @@ def start_run(
         bool, typer.Option("--detach", help="Return at once; the run goes on in the background.")
     ] = False,
     agents: Agents = None,
+    max_time: MaxTime = None,
+    max_memory: MaxMemory = None,
     json: Json = None,
     target: Target = None,
 ) -> None:
@@ -46,9 +49,16 @@ def start_run(
     fields = output.chosen(EVENT_FIELDS if follow else RUN_DETAIL_FIELDS, json) if json else None
     value = _read_input(input)
     context = Context(target, agents=agents, create=True)
-    if detach and not context.target.is_hosted:
-        output.write_text(_in_background(context, agent, value, session, agents))
+    limits = limits_of(max_time, max_memory)
+    if context.target.is_hosted:
+        if max_time is not None or max_memory is not None:
+            raise InvalidInput("a server has limits of its own", "leave out --max-time and --max-memory")
+    elif detach:
+        said = {"--session": session, "--max-time": max_time, "--max-memory": max_memory}
+        output.write_text(_in_background(context, agent, value, said, agents))
         return
+    else:
+        use_limits(context.client, limits)
     run = context.client.runs.start(agent_id=agent, input=value, session_id=session)
     if follow or json:
         note(f"run {run.id}")
@@ -103,7 +113,7 @@ def _follower(context: Context, run_id: str, fields: Any) -> "Callable[[], int]"
 
 
 def _in_background(
-    context: Context, agent: str, value: Any, session: str | None, agents: list[str] | None
+    context: Context, agent: str, value: Any, options: dict[str, Any], agents: list[str] | None
 ) -> str:
     """The same command as a process that outlives this one; the id of its run."""
     import tempfile
@@ -112,7 +122,7 @@ def _in_background(
     import msgspec
 
     said = ["--target", context.target.place] if context.target.is_chosen else []
-    said += ["--session", session] if session is not None else []
+    said += [part for name, text in options.items() if text is not None for part in (name, str(text))]
     said += [part for place in agents or [] for part in ("--agents", place)]
     command = [sys.executable, "-m", "trodo_cli", "runs", "start", agent, "--input", "-", *said]
     with tempfile.TemporaryFile() as words:

@@ -81,4 +81,5 @@ def _report(said: bytes, code: int) -> Report:
     try:
         return msgspec.json.decode(said, type=Report)
     except msgspec.MsgspecError:
-        return Report(code=code if code >= 0 else None, signal=-code if code < 0 else None)
+        is_signal = code < 0
+        return Report(None if is_signal else code, -code if is_signal else None, is_guards=False)

@@ -14,6 +14,7 @@ from trodo_cli.model.run import Cancel, Run, RunStatus, produced_run
 from trodo_cli.runner.journal import RunFolder
 from trodo_cli.runner.limits import Limits
 from trodo_cli.runner.relay import Records
+from trodo_cli.runner.strays import end_strays
 from trodo_cli.sdk.leftovers import drain
 from trodo_cli.sdk.spool import orphans
 from trodo_cli.wire.native import read_event
@@ -37,6 +38,8 @@ class Report(msgspec.Struct):
     stderr: str = ""
     stdout_bytes: int = 0
     stderr_bytes: int = 0
+    is_guards: bool = True
+    """Whether the guard said so itself; one that was killed says nothing, and may have left something behind."""
 
 
 class Ending(msgspec.Struct):
@@ -54,6 +57,8 @@ NO_RUNNER = Ending("failed", "what ran it has ended", "RunnerEnded")
 def settle(hub: Hub, records: Records, folder: RunFolder, report: Report | None) -> None:
     """Store what is still in the folder, end what is open, and remove the folder. Raises `Unavailable`; try again."""
     owner = folder.start.owner
+    if report is None or not report.is_guards:
+        end_strays(folder.path)
     _store_left(records, folder)
     events: list[Event] = []
     for run_id in folder.runs:

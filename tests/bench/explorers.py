@@ -179,6 +179,7 @@ LOWEST, HIGHEST = 5, 30
 
 async def keys(app: Any, seconds: float) -> Any:
     await asyncio.sleep(0.5)
+    app.simulate_key("home")
     until, key = time.perf_counter() + seconds, "down"
     while time.perf_counter() < until:
         place = app.place

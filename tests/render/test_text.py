@@ -80,7 +80,7 @@ def test_a_waterfall_row_has_its_time_and_bar_on_the_right() -> None:
     window = Window(at(0), at(4))
     row = Row("search", span("search", start=2, end=4), None, 1)
     text = plain(row_line(row, UNICODE, at(9), 80, window))
-    assert text == f"{'└─ ✓ ⚙ search':45}     2.0s  {' ' * 12}{'█' * 12}"
+    assert text == f"{'└─ ✓ ⚙ search':45}     2.0s  {' ' * 12}{'━' * 12}"
 
 
 @given(st.integers(20, 120), st.booleans())

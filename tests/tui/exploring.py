@@ -35,15 +35,19 @@ class Exploring:
 
     async def shows(self, *texts: str) -> str:
         """Wait until every text is on the screen."""
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            while not all(text in self.screen for text in texts):
-                await self.pilot.pause(0.02)
-        return self.screen
+        return await self.until(lambda: all(text in self.screen for text in texts), f"to see {texts}")
 
     async def no_longer_shows(self, text: str) -> str:
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            while text in self.screen:
-                await self.pilot.pause(0.02)
+        return await self.until(lambda: text not in self.screen, f"for {text!r} to go")
+
+    async def until(self, is_so: Callable[[], bool], what: str = "") -> str:
+        """Wait for something; gives the screen."""
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                while not is_so():
+                    await self.pilot.pause(0.02)
+        except TimeoutError:
+            raise AssertionError(f"waited in vain {what}:\n{self.screen}") from None
         return self.screen
 
 

@@ -1,6 +1,7 @@
 """What a person sees and does in the explorer."""
 
 import pytest
+from textual.events import Key
 
 from tests.cli.made import run, run_id, span
 from tests.tui.exploring import Exploring, explore
@@ -8,6 +9,7 @@ from trodo_cli.model import ids
 from trodo_cli.model.event import Event, RunEnd, RunStart, SpanEnd, SpanStart
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
+from trodo_cli.tui.screens.runs import RunsScreen
 
 STORY = [
     *run(
@@ -117,6 +119,18 @@ def test_a_running_run_grows_as_it_is_watched_and_a_cancel_is_told_step_by_step(
         assert it.app.last_seen.status == "cancelled"
 
     explore(live(), story, run_id=run_id(5))
+
+
+def test_a_burst_of_keys_answers_the_question_once() -> None:
+    async def story(it: Exploring) -> None:
+        await it.shows("running")
+        await it.press("c", *"why")
+        for _ in range(3):
+            it.app.post_message(Key("enter", "\r"))
+        await it.shows("cancel requested")
+        assert isinstance(it.app.screen_stack[1], RunsScreen)
+
+    explore(live(), story)
 
 
 def test_leaving_the_question_stops_nothing() -> None:

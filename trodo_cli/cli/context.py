@@ -90,7 +90,7 @@ class Context:
         """Signs that stdout can show."""
         from trodo_cli.render.theme import ASCII, UNICODE
 
-        return UNICODE if config.speaks_unicode(sys.stdout.encoding) else ASCII
+        return UNICODE if config.draws_signs(sys.stdout.encoding) else ASCII
 
     def run_id(self, reference: str | None) -> str:
         """The run a person means; without a word they pick one from a list."""

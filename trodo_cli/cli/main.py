@@ -52,11 +52,11 @@ def root(
 def _explore_or_help(context: typer.Context) -> None:
     """`trodo` alone: the explorer for a person, help for anybody else."""
     from trodo_cli.cli.context import Context
-    from trodo_cli.cli.explore import explore
+    from trodo_cli.cli.explore import can_explore, explore
     from trodo_cli.cli.output import write_text
 
     surroundings = Context(None)
-    if surroundings.is_interactive:
+    if can_explore(surroundings):
         explore(surroundings)
     else:
         write_text(context.get_help())

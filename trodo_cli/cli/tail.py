@@ -9,6 +9,7 @@ import typer
 
 from trodo_cli.cli.context import Context
 from trodo_cli.cli.diagnostics import ExitCode, note
+from trodo_cli.cli.explore import can_explore, explore
 from trodo_cli.cli.options import Json, RunReference, Target, whole_number
 from trodo_cli.errors import NotFound
 from trodo_cli.model.event import Event, RunStart, TraceDone
@@ -50,11 +51,10 @@ def tail(
     after = whole_number(since, "--since") if since is not None else 0
     context = Context(target)
     run_id = _awaited(context, run)
-    if context.is_interactive and not (plain or json or payload or since is not None):
-        from trodo_cli.cli.explore import explore
-
-        explore(context, run_id)
-        raise typer.Exit(RESULTS.get(context.client.runs.get(run_id).status, ExitCode.OK))
+    if can_explore(context) and not (plain or json or payload or since is not None):
+        seen = explore(context, run_id)
+        run_shown = seen if seen and seen.id == run_id else context.client.runs.get(run_id)
+        raise typer.Exit(RESULTS.get(run_shown.status, ExitCode.OK))
     following = Following(run_id, after)
     try:
         result = follow_run(context, following, fields if json else None, plain=plain, payload=payload)

@@ -25,3 +25,12 @@ def pager() -> str:
 def speaks_unicode(encoding: str | None) -> bool:
     """Whether a stream of this encoding can show more than ASCII."""
     return (encoding or "").lower().replace("-", "") in ("utf8", "utf16", "utf32", "cp65001")
+
+
+def draws_signs(encoding: str | None) -> bool:
+    """Whether the terminal behind a stream has signs beyond ASCII.
+
+    The Linux console has none in its font. Python takes UTF-8 for the C locale; who asks for that one does not.
+    """
+    locale = os.environ.get("LC_ALL") or os.environ.get("LANG")
+    return speaks_unicode(encoding) and os.environ.get("TERM") != "linux" and locale not in ("C", "POSIX")

@@ -4,7 +4,7 @@ Words with spaces are quoted: `agent:"my agent"`. A bare word names the agent.
 """
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from trodo_cli.errors import InvalidInput
@@ -34,6 +34,27 @@ def read_filter(text: str, *, roots_only: bool = True) -> RunFilter:
         else:
             found[field] = read(value)
     return RunFilter(**found, tags=tuple(tags), roots_only=roots_only)
+
+
+def completions(word: str, known: Mapping[str, Iterable[str]] | None = None) -> list[str]:
+    """What a word that is being typed may become: fields first, then the values of one.
+
+    `known` are values by the name of their field, for fields whose values are nowhere written down.
+    """
+    name, colon, value = word.partition(":")
+    if not colon:
+        return [f"{field}:" for field in _FIELDS if field.startswith(word)]
+    values = [*_VALUES.get(name, ()), *sorted((known or {}).get(name, ()))]
+    return [f"{name}:{said}" for said in map(_quoted, values) if said.startswith(value) and said != value]
+
+
+def _quoted(value: str) -> str:
+    """The value as it has to be typed."""
+    try:
+        is_one_word = shlex.split(value) == [value]
+    except ValueError:
+        is_one_word = False
+    return value if is_one_word else shlex.quote(value)
 
 
 def _words(text: str) -> list[str]:
@@ -92,3 +113,12 @@ _FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "duration": ("min_duration_ns", _duration),
 }
 """The words of the language, the field of a `RunFilter` each fills, and how its value is read."""
+
+_VALUES: dict[str, tuple[str, ...]] = {
+    "status": (*STATUS_WORDS, "ok", "error"),
+    "since": ("30m", "2h", "1d", "1w"),
+    "until": ("30m", "2h", "1d", "1w"),
+    "cost": (">0.01", ">0.1", ">1"),
+    "duration": (">1s", ">30s", ">5m"),
+}
+"""Values that a field takes, or such as it takes."""

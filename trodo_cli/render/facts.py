@@ -92,3 +92,26 @@ def span_count(run: Run) -> Piece:
 def run_label(run: Run, glyphs: Glyphs) -> str:
     """The short id of a run, inert."""
     return short_line(short_id(run.id), glyphs)
+
+
+BY_CHARACTERS, REASON_CHARACTERS = 30, 60
+"""Of who asked and why; what came of it stands behind them and must be seen."""
+
+
+def cancel_line(run: Run, glyphs: Glyphs) -> Line:
+    """Requested, acknowledged, cancelled; or what happened instead."""
+    asked = run.cancel
+    if asked is None:
+        return []
+    reason = f": {short_line(asked.reason, glyphs, REASON_CHARACTERS)}" if asked.reason else ""
+    by = f" by {short_line(asked.by, glyphs, BY_CHARACTERS)}" if asked.by else ""
+    steps = f"cancel requested{by}{reason}"
+    if run.status == "cancelled":
+        return [(steps, "muted"), (f" {glyphs.arrow} cancelled", "cancelled")]
+    if run.is_terminal:
+        return [(steps, "muted"), (f" {glyphs.arrow} the run {run.status} first", "warning")]
+    if run.status == "lost":
+        return [(steps, "muted"), (f" {glyphs.arrow} the run gives no sign of life", "warning")]
+    if asked.delivered_ns is None:
+        return [(steps, "warning")]
+    return [(steps, "muted"), (f" {glyphs.arrow} acknowledged, the call in flight finishes", "warning")]

@@ -2,24 +2,31 @@
 
 from dataclasses import dataclass
 
-from trodo_cli.model.run import Run
+from trodo_cli.model.run import NANOS, Run
 from trodo_cli.render.excerpt import short_line
-from trodo_cli.render.facts import error_text, money, run_label, run_time
-from trodo_cli.render.format import age, tokens
-from trodo_cli.render.theme import Glyphs, Line, Piece, Role, padded_line, status_role
+from trodo_cli.render.facts import cancel_line, error_text, money, run_label, run_time
+from trodo_cli.render.format import NOTHING, age, fitted, tokens
+from trodo_cli.render.theme import Glyphs, Line, Piece, fitted_line, padded_line, status_role
 
 _GAP = 2
 _FIXED: tuple[tuple[str, int], ...] = (
-    ("id", 8), ("age", 4), ("time", 8), ("spans", 6), ("tokens", 6), ("cost", 8),
+    ("id", 8), ("age", 6), ("time", 8), ("spans", 6), ("tokens", 6), ("cost", 8),
 )  # fmt: skip
+_GIVES_WAY = ("cost", "tokens", "spans", "id", "age", "time")
+"""What is left out first where it is narrow."""
+
+_DAY_NS = 86_400 * NANOS
+_MARK_CELLS = 2
 _STATUS_CELLS = 11
-_LEAST_AGENT_CELLS = 8
-_MOST_AGENT_CELLS = 32
+_LEAST_AGENT_CELLS = 16
+_USUAL_AGENT_CELLS = 24
+_MOST_AGENT_CELLS = 40
+_LEAST_ERROR_CELLS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """How a width is shared out; what has no room is left out, the cost first."""
+    """How a width is shared out: the agent's name and the error take what the other columns leave."""
 
     agent: int
     names: tuple[str, ...]
@@ -27,59 +34,74 @@ class Columns:
 
     @classmethod
     def of(cls, width: int) -> "Columns":
-        names = list(_FIXED)
-        while names and _taken(names) + _LEAST_AGENT_CELLS > width:
-            names.pop()
-        room = max(width - _taken(names), 1)
-        agent = min(room, _MOST_AGENT_CELLS)
-        return cls(agent, tuple(name for name, _ in names), max(room - agent - _GAP, 0))
+        cells = dict(_FIXED)
+        for name in _GIVES_WAY:
+            if _taken(cells) + _LEAST_AGENT_CELLS <= width:
+                break
+            del cells[name]
+        room = max(width - _taken(cells), 1)
+        agent = min(room, _MOST_AGENT_CELLS, max(room * 2 // 5, _USUAL_AGENT_CELLS))
+        error = room - agent - _GAP
+        return cls(agent, tuple(cells), error if error >= _LEAST_ERROR_CELLS else 0)
 
 
-def heading(columns: Columns, *, indent: int = 0) -> Line:
+def heading(columns: Columns) -> Line:
     """The names of the columns."""
-    line: Line = [
-        (" " * indent + "status".ljust(_STATUS_CELLS + _GAP) + "agent".ljust(columns.agent), "muted")
-    ]
+    status = " " * _MARK_CELLS + "status".ljust(_STATUS_CELLS + _GAP)
+    line: Line = [(status + "agent".ljust(columns.agent), "muted")]
     for name, cells in _FIXED:
         if name in columns.names:
             line.append((" " * _GAP + name.rjust(cells), "muted"))
-    return line
+    return [*line, (" " * _GAP + "error", "muted")] if columns.error else line
 
 
 def run_line(
     run: Run, columns: Columns, glyphs: Glyphs, now_ns: int, *, marked: bool = False, depth: int = 0
 ) -> Line:
-    """One run."""
-    sign = f"{glyphs.status(run.status)} {run.status}"
-    role: Role = status_role(run.status)
-    below = f"{'  ' * (depth - 1)}{glyphs.link} " if depth else ""
+    """One run; `depth` is how far below another one of the list it stands."""
+    status: Piece = (f"{glyphs.status(run.status)} {run.status}", status_role(run.status))
+    below = "  " * (depth - 1) + f"{glyphs.link} " if depth or run.parent_id else ""
     name: Line = [(below, "muted"), (short_line(run.agent, glyphs), "agent")]
     line: Line = [
-        ("*" if marked else "", "accent"),
-        *padded_line([(sign, role)], _STATUS_CELLS + _GAP - marked, glyphs.ellipsis),
+        ((glyphs.mark if marked else "").ljust(_MARK_CELLS), "accent"),
+        *padded_line([status], _STATUS_CELLS + _GAP, glyphs.ellipsis),
         *padded_line(name, columns.agent, glyphs.ellipsis),
     ]
     values = _values(run, glyphs, now_ns)
     for label, cells in _FIXED:
         if label in columns.names:
-            text, text_role = values[label]
-            line += [(" " * _GAP, None), (text.rjust(cells), text_role)]
-    if columns.error and (error := error_text(run.error, run.error_type, glyphs)):
-        line += [(" " * _GAP, None), (error, "error")]
-    return line
+            text, role = values[label]
+            shown = fitted(text, cells, glyphs.ellipsis).rjust(cells)
+            line.append((" " * _GAP + shown, role if text != NOTHING else "muted"))
+    told = outcome(run, glyphs) if columns.error else []
+    return [*line, (" " * _GAP, None), *fitted_line(told, columns.error, glyphs.ellipsis)] if told else line
+
+
+def outcome(run: Run, glyphs: Glyphs) -> Line:
+    """What went wrong with a run, or that it was asked to stop; empty when there is nothing to tell."""
+    if run.cancel is not None and run.status != "failed":
+        return cancel_line(run, glyphs)
+    error = error_text(run.error, run.error_type, glyphs)
+    return [(error, "error" if run.status == "failed" else status_role(run.status))] if error else []
 
 
 def _values(run: Run, glyphs: Glyphs, now_ns: int) -> dict[str, Piece]:
     used = run.totals.input_tokens + run.totals.output_tokens
     return {
         "id": (run_label(run, glyphs), "muted"),
-        "age": (age(run.started_ns, now_ns).removesuffix(" ago"), None),
+        "age": (_age(run, now_ns), None),
         "time": run_time(run, now_ns, glyphs),
         "spans": (f"{run.totals.spans:,}", None),
         "tokens": (tokens(used or None), None),
-        "cost": (money(run.totals.cost) or "-", "cost"),
+        "cost": (money(run.totals.cost) or NOTHING, "cost"),
     }
 
 
-def _taken(names: list[tuple[str, int]]) -> int:
-    return _STATUS_CELLS + _GAP + sum(cells + _GAP for _, cells in names)
+def _age(run: Run, now_ns: int) -> str:
+    """How long ago a run began, in days when that is long."""
+    days = (now_ns - run.started_ns) // _DAY_NS
+    return f"{days}d" if run.started_ns and days > 0 else age(run.started_ns, now_ns).removesuffix(" ago")
+
+
+def _taken(cells: dict[str, int]) -> int:
+    return _MARK_CELLS + _STATUS_CELLS + _GAP + sum(cells.values()) + _GAP * len(cells)

@@ -26,6 +26,7 @@ from trodo_cli.render.theme import (
     Glyphs,
     Line,
     Piece,
+    Role,
     fitted_line,
     kind_role,
     padded_line,
@@ -102,8 +103,17 @@ def _with_bar(row: Row, label: Line, glyphs: Glyphs, now_ns: int, width: int, wi
     return [
         *padded_line(left, max(room, 0), glyphs.ellipsis),
         (f" {_time(row, glyphs, now_ns):>{_TIME_CELLS}}", "time"),
-        (f"  {drawn}", status_role(of.status)),
+        ("  ", None),
+        (drawn, _bar_role(row)),
     ]
+
+
+def _bar_role(row: Row) -> Role:
+    """Work that went well in the colour of its kind, what only holds other work in none."""
+    status, kind = status_role(row.subject.status), kind_role(row.span.kind) if row.span else None
+    if status != "ok":
+        return status
+    return "muted" if kind in (None, "agent") else kind
 
 
 def _time(row: Row, glyphs: Glyphs, now_ns: int) -> str:

@@ -66,6 +66,9 @@ _STATUS_ROLES: Mapping[str, Role] = {
     "lost": "lost",
     "pending": "pending",
 }
+STATUS_ROLES = frozenset(_STATUS_ROLES.values())
+"""The roles that say how something went."""
+
 _KIND_ROLES: Mapping[str, Role] = {
     "agent": "agent",
     "model": "model",
@@ -94,6 +97,8 @@ class Glyphs:
     begin: str
     end: str
     cancel_request: str
+    mark: str
+    """Beside a run that is meant together with others."""
     separator: str
     ellipsis: str
     micro: str
@@ -117,12 +122,13 @@ UNICODE = Glyphs(
     last_branch="└─ ",
     trunk="│  ",
     deep="⋯",
-    bar="█▏▎▍▌▋▊▉",
+    bar="━╸",
     arrow="→",
     back_arrow="←",
     begin="▶",
     end="■",
     cancel_request="✋",
+    mark="▌",
     separator="›",
     ellipsis="…",
     micro="µ",
@@ -143,6 +149,7 @@ ASCII = Glyphs(
     begin=">",
     end="#",
     cancel_request="!",
+    mark="*",
     separator=">",
     ellipsis="...",
     micro="u",

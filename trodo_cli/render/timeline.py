@@ -25,7 +25,7 @@ def trace_window(trace: Trace, now_ns: int) -> Window:
 
 
 def bar(window: Window, started_ns: int, ended_ns: int | None, width: int, glyphs: Glyphs) -> str:
-    """The cells of one bar; its length is drawn to an eighth of a cell where the glyphs allow."""
+    """The cells of one bar; its length is drawn to half a cell."""
     if width <= 0:
         return ""
     parts = len(glyphs.bar)
@@ -44,7 +44,7 @@ def _position(window: Window, at_ns: int, steps: int) -> int:
     return inside * steps // length
 
 
-def _cells(start: int, end: int, blocks: str) -> str:
+def _cells(start: int, end: int, signs: str) -> str:
     """As long as the time it stands for, from the cell in which that begins."""
-    full, part = divmod(max(end - start, 1), len(blocks))
-    return blocks[0] * full + (blocks[part] if part else "")
+    full, part = divmod(max(end - start, 1), len(signs))
+    return signs[0] * full + (signs[part] if part else "")

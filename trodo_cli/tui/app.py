@@ -1,30 +1,51 @@
 """The explorer: a Textual app over a client."""
 
+import asyncio
 import os
 import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
+from rich.text import Text
+from textual import events
 from textual.app import App, SystemCommand
+from textual.command import CommandPalette
+from textual.driver import Driver
+from textual.filter import LineFilter
+from textual.reactive import Reactive
 from textual.screen import Screen
 
 from trodo_cli.client.base import Client, RunFilter
-from trodo_cli.errors import TrodoError
+from trodo_cli.errors import InvalidInput
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
+from trodo_cli.render.format import counted
 from trodo_cli.render.rows import Row
-from trodo_cli.render.safe import safe_block
-from trodo_cli.render.theme import Glyphs
-from trodo_cli.tui.keys import EVERYWHERE, bindings
+from trodo_cli.render.safe import safe_block, safe_line
+from trodo_cli.render.theme import ASCII, Glyphs
+from trodo_cli.tui.aside import Aside
+from trodo_cli.tui.asking import Asking
+from trodo_cli.tui.guard import GUARD, inert_block
+from trodo_cli.tui.keys import EVERYWHERE, MOVING, RUNS, TRACE, bindings
 from trodo_cli.tui.screens.cancel import CancelScreen
 from trodo_cli.tui.screens.help import HelpScreen
 from trodo_cli.tui.screens.runs import RunsScreen
 from trodo_cli.tui.screens.trace import TraceScreen
+from trodo_cli.tui.terminal import Terminal
 
 THEMES = ("ansi-dark", "ansi-light", "textual-dark", "textual-light", "nord", "gruvbox", "catppuccin-latte")
 """The first two use the 16 colours of the user's own terminal."""
+
+ALONE_SECONDS = 1.0
+"""How often it is looked whether the terminal is still there."""
+
+_SIGNALLED = 128
+"""An exit code from here on tells the signal that ended a program."""
 
 
 GIVE_WAY_SECONDS = 0.001
@@ -39,6 +60,9 @@ class Explorer(App[None]):
     BINDINGS = bindings(EVERYWHERE)
     ENABLE_COMMAND_PALETTE = True
 
+    theme: Reactive[str] = Reactive(THEMES[0])
+    """Known from the start: how colours are taken away for `NO_COLOR` depends on it."""
+
     def __init__(
         self, client: Client, glyphs: Glyphs, *, run_id: str | None = None, by: str | None = None
     ) -> None:
@@ -48,12 +72,20 @@ class Explorer(App[None]):
         self.last_seen: Run | None = None
         """The run that was shown last, as it stood then."""
         self._run_id = run_id
-        self._by = by
-        self.theme = THEMES[0]
+        self.asking = Asking(client, by)
+        self._has_crashed = False
+        self.set_class(glyphs is ASCII, "ascii")
+
+    def on_load(self) -> None:
+        asyncio.get_running_loop().set_default_executor(Aside())
+        if not self.is_headless:
+            self._leave_on(signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+            threading.excepthook = self._thread_failed
 
     def on_mount(self) -> None:
         sys.setswitchinterval(GIVE_WAY_SECONDS)
-        self._leave_on(signal.SIGTERM, signal.SIGHUP)
+        if isinstance(self._driver, Terminal):
+            self.set_interval(ALONE_SECONDS, self._leave_when_alone)
         self.push_screen(RunsScreen(RunFilter()) if self._run_id is None else TraceScreen(self._run_id))
 
     def show_run(self, run_id: str) -> None:
@@ -80,39 +112,74 @@ class Explorer(App[None]):
         """Ask which and why, then ask the runs to stop."""
         open_runs = [run for run in runs if not run.is_terminal]
         if not open_runs:
-            self.notify("nothing to stop: it has ended", timeout=3, markup=False)
+            self.notify("nothing to stop: it has ended", timeout=3)
             return
 
         def decided(reason: str | None) -> None:
             if reason is not None:
                 for run in open_runs:
-                    self.run_worker(lambda run=run: self._cancel(run.id, reason), thread=True, group="cancel")
+                    self.asking.ask(run.id, reason, self._refused)
 
         self.push_screen(CancelScreen(open_runs), decided)
 
-    def _cancel(self, run_id: str, reason: str) -> None:
-        try:
-            self.client.runs.cancel(run_id, reason=reason or None, by=self._by)
-        except TrodoError as error:
-            self.call_from_thread(
-                self.notify,
-                f"{error.message}. {error.hint}",
-                severity="error",
-                markup=False,
-                title="not cancelled",
-            )
+    def _refused(self, why: str) -> None:
+        """A run was not asked to stop; called from another thread. Raises `RuntimeError` when nobody is left."""
+        self.call_from_thread(self.notify, why, severity="error", title="not cancelled")
 
     def copy(self, text: str) -> None:
         """Copy a text, made inert, as OSC 52."""
-        self.copy_to_clipboard(safe_block(text).rstrip("\n"))
-        self.notify("copied", timeout=1, markup=False)
+        text = safe_block(text).strip("\n")
+        self.copy_to_clipboard(text)
+        lines = text.count("\n") + 1
+        self.notify(f"copied {counted(lines, 'line')}" if lines > 1 else "copied", timeout=1)
 
     def page(self, text: str) -> None:
         """Show a text in the user's pager."""
         from trodo_cli.tui.pager import page
 
-        with self.suspend():
-            page(safe_block(text))
+        trouble = ""
+        with self.suspend(), self._uninterrupted():
+            try:
+                page(inert_block(safe_block(text)))
+            except InvalidInput as error:
+                trouble = f"{error.message}. {error.hint}"
+        if trouble:
+            self.notify(trouble, severity="warning")
+
+    # -- what goes in and out ----------------------------------------------------------------------
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), GUARD]
+
+    def get_driver_class(self) -> type[Driver]:
+        return Terminal
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Whoever copies: a shell may get it, so it ends without a line break."""
+        super().copy_to_clipboard(inert_block(text).strip("\n"))
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: Literal["information", "warning", "error"] = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Tell something in a corner, inert and as it is."""
+        super().notify(
+            safe_block(message), title=safe_line(title), severity=severity, timeout=timeout, markup=markup
+        )
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Paste):
+            event.text = safe_block(event.text)
+        await super().on_event(event)
+
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette(placeholder="find a command", id="--command-palette"))
 
     def action_help(self) -> None:
         self.push_screen(HelpScreen())
@@ -122,29 +189,65 @@ class Explorer(App[None]):
         self.theme = THEMES[(place + 1) % len(THEMES)]
 
     def get_system_commands(self, screen: Screen[object]):  # type: ignore[no-untyped-def]
-        for binding in screen.active_bindings.values():
-            if binding.enabled and binding.binding.tooltip:
-                action = binding.binding.action
-                yield SystemCommand(
-                    binding.binding.description,
-                    binding.binding.tooltip,
-                    lambda action=action: self.run_action_on(action),
-                )
+        known = {key.action for key in (*EVERYWHERE, *MOVING, *RUNS, *TRACE)} - {"app.command_palette"}
+        found = {
+            active.binding.action: active.binding
+            for active in screen.active_bindings.values()
+            if active.enabled
+        }
+        for action in sorted(found.keys() & known):
+            binding = found[action]
+            yield SystemCommand(
+                binding.description, binding.tooltip, lambda action=action: self.run_action_on(action)
+            )
 
     async def run_action_on(self, action: str) -> None:
         await self.run_action(action, default_namespace=self.screen)
 
+    # -- leaving -----------------------------------------------------------------------------------
+
+    def action_interrupt(self) -> None:
+        """Leave as ctrl-c does elsewhere."""
+        self._leave(signal.SIGINT)
+
+    def _leave(self, number: signal.Signals) -> None:
+        self.exit(return_code=_SIGNALLED + number)
+
     def _leave_on(self, *signals: signal.Signals) -> None:
         """End well when the system asks for it."""
-        import asyncio
-
         for number in signals:
-            asyncio.get_running_loop().add_signal_handler(number, self.exit)
+            asyncio.get_running_loop().add_signal_handler(number, self._leave, number)
+
+    @contextmanager
+    def _uninterrupted(self) -> Iterator[None]:
+        """Ctrl-c is meant for the program that has the terminal now."""
+        loop = asyncio.get_running_loop()
+        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, lambda *_: None)
+        try:
+            yield
+        finally:
+            loop.call_later(0, self._leave_on, signal.SIGINT)  # once the loop has heard of those until now
+
+    def _leave_when_alone(self) -> None:
+        if isinstance(self._driver, Terminal) and self._driver.is_gone:
+            self._leave(signal.SIGHUP)
+
+    def _thread_failed(self, failed: threading.ExceptHookArgs) -> None:
+        """What breaks in a thread breaks the explorer: nobody would ever hear from that thread again."""
+
+        def fail() -> None:
+            assert failed.exc_value is not None
+            raise failed.exc_value
+
+        self.call_later(fail)
 
     def _fatal_error(self) -> None:
         """A crash is told with where it happened, never with the values it happened to."""
+        if self._has_crashed:
+            return
+        self._has_crashed = True
         error = sys.exc_info()[1]
         frames = traceback.extract_tb(error.__traceback__) if error else []
         where = "\n".join(f"  {os.path.basename(f.filename)}:{f.lineno} in {f.name}" for f in frames[-8:])
-        self.bell()
-        self.panic(f"trodo crashed: {type(error).__name__}\n{where}")
+        self.panic(Text(f"trodo: the explorer crashed: {type(error).__name__}\n{where}"))

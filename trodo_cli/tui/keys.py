@@ -24,6 +24,13 @@ EVERYWHERE = (
     Key("ctrl+p", "app.command_palette", "commands", "Find a command by its name."),
     Key("T", "app.next_theme", "theme", "Take the next theme."),
     Key("q", "app.quit", "quit", "Leave.", True),
+    Key(
+        "ctrl+c",
+        "app.interrupt",
+        "interrupt",
+        "Leave as from an interrupted program; copy, where text is selected.",
+    ),
+    Key("ctrl+z", "app.suspend_process", "suspend", "Back to the shell for now; `fg` returns."),
 )
 
 MOVING = (
@@ -38,8 +45,9 @@ MOVING = (
 RUNS = (
     Key("enter,l,right", "open", "open", "Open the run.", True),
     Key("slash", "filter", "filter", "Filter the list, as in status:failed agent:writer since:2h.", True),
-    Key("escape", "clear", "clear", "Take filter and marks away."),
-    Key("space", "mark", "mark", "Mark the run, for cancelling several."),
+    Key("escape", "clear", "clear", "Take the marks away, then the filter."),
+    Key("space", "mark", "mark", "Mark the run, or take its mark away, and go on.", True),
+    Key("asterisk", "mark_all", "mark all", "Mark every run of the list, or none."),
     Key("a", "below", "all runs", "Show runs below another one too, or only those at the top.", True),
     Key("c", "cancel", "cancel", "Ask the run, or the marked ones, to stop.", True),
     Key("y", "copy", "copy id", "Copy the run's id."),
@@ -48,7 +56,7 @@ RUNS = (
 TRACE = (
     Key("enter", "zoom", "zoom", "Show only what is below this row; a run below is opened.", True),
     Key("escape,backspace", "back", "back", "Back out of a zoom, then to the list of runs.", True),
-    Key("space", "toggle_fold", "fold", "Fold or unfold what is below.", True),
+    Key("space", "toggle_fold", "fold", "Fold or unfold what is below."),
     Key("right,l", "unfold", "unfold", "Unfold, or go one row down."),
     Key("left,h", "fold", "fold", "Fold, or go to the parent."),
     Key("plus,equals_sign", "deeper", "deeper", "Unfold one level more everywhere."),
@@ -60,7 +68,7 @@ TRACE = (
     Key("E", "previous_error", "error before", "Go to the row before that failed."),
     Key("r", "root_cause", "root cause", "Go to where it first went wrong."),
     Key("f", "follow", "follow", "Stay at the newest row.", True),
-    Key("w", "waterfall", "waterfall", "Show or hide the bars of time.", True),
+    Key("w", "waterfall", "waterfall", "Show or hide the bars of time."),
     Key("c", "cancel", "cancel", "Ask the run, or the run under the cursor, to stop.", True),
     Key("tab", "next_tab", "next tab", "Show the next tab of the details."),
     Key("shift+tab", "previous_tab", "tab before", "Show the tab before."),
@@ -72,10 +80,22 @@ TRACE = (
 )
 
 
+_NAMES = {
+    "question_mark": "?", "slash": "/", "plus": "+", "equals_sign": "=", "minus": "-", "asterisk": "*",
+    "escape": "esc", "pagedown": "pgdn", "pageup": "pgup", "ctrl+p": "^p", "ctrl+d": "^d", "ctrl+u": "^u",
+}  # fmt: skip
+
+
+def names(key: Key) -> list[str]:
+    """Its keys as a person knows them."""
+    return [_NAMES.get(name, name) for name in key.keys.split(",")]
+
+
 def bindings(*tables: tuple[Key, ...]) -> list[Binding | tuple[str, str] | tuple[str, str, str]]:
     """The bindings of these tables, as a screen or an app wants them."""
     return [
-        Binding(key.keys, key.action, key.label, show=key.shown, tooltip=key.what)
+        Binding(name, key.action, key.label, show=key.shown and not at, key_display=shown, tooltip=key.what)
         for table in tables
         for key in table
+        for at, (name, shown) in enumerate(zip(key.keys.split(","), names(key), strict=True))
     ]

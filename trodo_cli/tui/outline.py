@@ -30,8 +30,9 @@ class Outline:
 
     def set_run(self, run: Run) -> None:
         """The run itself, as it stands now."""
+        if run.status != self._run.status:
+            self._tree.set_run(run)
         self._run, self._run_span = run, root_span(run)
-        self._tree.set_run(run)
 
     def put(self, span: Span) -> None:
         """Add a span, or take another version of one."""

@@ -47,6 +47,7 @@ class Picture:
         """Some of the spans that were there at first."""
         for span in spans:
             self._put(span)
+            self.newest = span.id
 
     def complete(self) -> None:
         """All of them have come."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Container
+from textual.events import Key
 from textual.message import Message
 from textual.screen import Screen
 from textual.timer import Timer
@@ -46,6 +47,9 @@ MOST_BELOW = 1_000
 
 TICK_SECONDS = 0.2
 """How often the clocks of running work move."""
+
+UPWARDS = frozenset(("up", "k", "pageup", "ctrl+u", "home", "g"))
+"""Keys that lead away from the newest row."""
 
 WIDE_CELLS = 120
 """From here on the details stand beside the tree, else below it."""
@@ -179,6 +183,7 @@ class TraceScreen(Screen[None]):
         if self.picture is None:
             return
         run, row = self.picture.run, self.current
+        self.picture.outline.set_run(run)
         self.spans.window = self._window(run)
         newest = self.picture.newest if self._is_following else None
         self.spans.keep(newest or (row.key if row else None))
@@ -313,7 +318,7 @@ class TraceScreen(Screen[None]):
             self.set_timer(REST_SECONDS, self._search)
             return
         self._hunt = None
-        self._go(hunt.found, f"nothing fits {first_line(hunt.text, self.app.glyphs)}")
+        self._go(hunt.found, f"nothing fits '{first_line(hunt.text, self.app.glyphs)}'")
 
     def action_next_error(self) -> None:
         self._error(forward=True)
@@ -338,9 +343,12 @@ class TraceScreen(Screen[None]):
         self._is_following = True
         self._paint()
 
-    def on_key(self) -> None:
-        if self.focused is self.spans and self.spans.cursor != self.spans.count - 1:
+    def on_key(self, event: Key) -> None:
+        if self.focused is self.spans and event.key in UPWARDS:
             self._stop_following()
+
+    def on_mouse_scroll_up(self) -> None:
+        self._stop_following()
 
     def _stop_following(self) -> None:
         if self._is_following:
@@ -363,10 +371,10 @@ class TraceScreen(Screen[None]):
         self.query_one(Detail).turn(-1)
 
     def action_details_down(self) -> None:
-        self.query_one(Detail).scroll_page_down(animate=False)
+        self.query_one(Detail).page(1)
 
     def action_details_up(self) -> None:
-        self.query_one(Detail).scroll_page_up(animate=False)
+        self.query_one(Detail).page(-1)
 
     def action_copy(self) -> None:
         self._with_text(self.app.copy)

@@ -11,6 +11,7 @@ from trodo_cli.model import ids
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
 from trodo_cli.render.excerpt import first_line
+from trodo_cli.render.facts import spaced
 from trodo_cli.render.rows import Row
 from trodo_cli.render.tabs import Tab, tabs
 from trodo_cli.render.theme import Glyphs, Line, plain
@@ -18,6 +19,9 @@ from trodo_cli.tui.widgets.scrolled import Scrolled
 
 REST_SECONDS = 0.08
 """How long the cursor must rest on a row before its payload is read."""
+
+HEAD_ROWS = 2
+"""The names of the tabs and a line below them stay where they are."""
 
 Read = Callable[[Row], Span | Run]
 """The subject of a row with its payload. Raises `TrodoError`."""
@@ -68,6 +72,10 @@ class Detail(Scrolled):
             self._resized()
             self.scroll_to(0, 0, animate=False, immediate=True)
 
+    def page(self, step: int) -> None:
+        """Scroll by so many screens, without what stays where it is."""
+        self.scroll_relative(y=step * max(self.size.height - HEAD_ROWS - 1, 1), animate=False)
+
     def text(self) -> str:
         """What is shown, as plain text; of a large value that takes a while."""
         lines = self._tab().all(self.cells) if self._tabs else []
@@ -98,13 +106,9 @@ class Detail(Scrolled):
     def _line(self, y: int) -> Line:
         if not self._tabs:
             return []
-        if y == 0:
-            return self._names()
-        if self._missing:
-            y -= 1
-            if y == 0:
-                return [(f" {first_line(self._missing, self._glyphs)}", "error")]
-        lines = self._tab().lines(y - 1 + self.top, 1, self.cells)
+        if y < HEAD_ROWS:
+            return (self._names(), self._notice())[y]
+        lines = self._tab().lines(y - HEAD_ROWS + self.top, 1, self.cells)
         return lines[0] if lines else []
 
     def _look(self) -> None:
@@ -127,7 +131,7 @@ class Detail(Scrolled):
         self._resized()
 
     def _resized(self) -> None:
-        self.extend(self._tab().height(self.cells) + 1 if self._tabs else 0)
+        self.extend(self._tab().height(self.cells) + HEAD_ROWS if self._tabs else 0)
 
     def _place(self) -> int:
         names = [tab.name for tab in self._tabs]
@@ -138,4 +142,10 @@ class Detail(Scrolled):
 
     def _names(self) -> Line:
         shown = self._place()
-        return [(f" {tab.name} ", "heading" if at == shown else "muted") for at, tab in enumerate(self._tabs)]
+        return spaced(
+            [], [(tab.name, "accent" if at == shown else "muted") for at, tab in enumerate(self._tabs)]
+        )[1:]
+
+    def _notice(self) -> Line:
+        """Why there is no payload, where that is so."""
+        return [(first_line(self._missing, self._glyphs), "error")] if self._missing else []

@@ -8,7 +8,7 @@ from textual.strip import Strip
 
 from trodo_cli.render.theme import Line
 from trodo_cli.tui.keys import MOVING, bindings
-from trodo_cli.tui.paint import CURSOR
+from trodo_cli.tui.paint import CURSOR, PLAIN
 from trodo_cli.tui.widgets.scrolled import Scrolled
 
 
@@ -92,7 +92,7 @@ class Lines(Scrolled, can_focus=True):
         row = y + self.top
         if row >= self.count:
             return self.painted([])
-        over = CURSOR if row == self.cursor and self.has_focus else None
+        over = CURSOR if row == self.cursor and self.has_focus else PLAIN
         return self.painted(self.line(row, self.cells), over)
 
     def on_resize(self) -> None:

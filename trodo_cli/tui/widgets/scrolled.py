@@ -6,7 +6,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from trodo_cli.render.theme import Line
-from trodo_cli.tui.paint import strip
+from trodo_cli.tui.paint import PLAIN, strip
 
 
 class Scrolled(ScrollView):
@@ -14,7 +14,7 @@ class Scrolled(ScrollView):
 
     def __init__(self) -> None:
         super().__init__()
-        self._base = Style.null()
+        self._base = PLAIN
         """What is below every line."""
 
     @property
@@ -38,7 +38,7 @@ class Scrolled(ScrollView):
             self.virtual_size = size
         self.refresh()
 
-    def painted(self, line: Line, over: Style | None = None) -> Strip:
+    def painted(self, line: Line, over: Style = PLAIN) -> Strip:
         """A line in the widget's own colours, with another style over it."""
         return strip(line, self.cells, self._base, over)
 

@@ -75,12 +75,17 @@ class Spans(Lines):
         return len(self._pinned())
 
     def _pinned(self) -> list[Row]:
-        """The ancestors of the first row that is seen, those nearest to it."""
-        top = self.top
-        if not top or not self.outline or top >= self.count:
-            return []
-        room = min(MOST_PINNED, self.page // 4)
-        return self.outline.parents(self._row(top).key, room) if room else []
+        """The ancestors of the first row that is not covered by them, those nearest to it."""
+        pinned: list[Row] = []
+        room = min(MOST_PINNED, self.page // 4) if self.top else 0
+        for _ in range(room):
+            first = self.top + len(pinned)
+            if self.outline is None or first >= self.count:
+                break
+            before, pinned = pinned, self.outline.parents(self._row(first).key, room)
+            if len(pinned) == len(before):
+                break
+        return pinned
 
     def _row(self, row: int) -> Row:
         """A row of the outline; those of one screen are read together."""

@@ -6,9 +6,9 @@ from textual.widget import Widget
 from trodo_cli.client.base import StreamState
 from trodo_cli.model import ids
 from trodo_cli.model.run import Run
-from trodo_cli.render.facts import as_of
+from trodo_cli.render.facts import as_of, cancel_line
 from trodo_cli.render.report import verdict
-from trodo_cli.render.theme import Glyphs, Line, Piece, Role, line_cells, padded_line
+from trodo_cli.render.theme import Glyphs, Line, Piece, Role, fitted_line, line_cells, padded_line
 from trodo_cli.tui.paint import strip
 
 BADGES: dict[str, tuple[str, Role]] = {
@@ -45,33 +45,14 @@ class Verdict(Widget):
         badge = self._badge()
         room = width - line_cells(badge) - 1
         line = verdict(self._run, self._glyphs, as_of(self._run, ids.now_ns()), None)[0]
-        return [[*padded_line(line, room, self._glyphs.ellipsis), (" ", None), *badge], self._cancel()]
+        return [[*padded_line(line, room, self._glyphs.ellipsis), (" ", None), *badge], self._cancel(width)]
 
     def _badge(self) -> Line:
         text, role = BADGES[self._state]
         follows: list[Piece] = [("following ", "accent")] if self.following else []
         return [*follows, (text, role)]
 
-    def _cancel(self) -> Line:
+    def _cancel(self, width: int) -> Line:
         """What was asked, and what has become of it."""
-        return cancel_line(self._run, self._glyphs) if self._run else []
-
-
-def cancel_line(run: Run, glyphs: Glyphs) -> Line:
-    """Requested, acknowledged, cancelled; or what happened instead."""
-    from trodo_cli.render.excerpt import first_line
-
-    asked = run.cancel
-    if asked is None:
-        return []
-    reason = f": {first_line(asked.reason, glyphs)}" if asked.reason else ""
-    steps = f"cancel requested{f' by {first_line(asked.by, glyphs)}' if asked.by else ''}{reason}"
-    if run.status == "cancelled":
-        return [(steps, "muted"), (f" {glyphs.arrow} cancelled", "cancelled")]
-    if run.is_terminal:
-        return [(steps, "muted"), (f" {glyphs.arrow} the run {run.status} first", "warning")]
-    if run.status == "lost":
-        return [(steps, "muted"), (f" {glyphs.arrow} the run gives no sign of life", "warning")]
-    if asked.delivered_ns is None:
-        return [(steps, "warning")]
-    return [(steps, "muted"), (f" {glyphs.arrow} acknowledged, the call in flight finishes", "warning")]
+        told = cancel_line(self._run, self._glyphs) if self._run else []
+        return fitted_line(told, width, self._glyphs.ellipsis)

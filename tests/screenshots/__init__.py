@@ -1,0 +1,1 @@
+"""`python -m tests.screenshots`: the pictures of README, from runs that are recorded for them."""

@@ -1,0 +1,150 @@
+"""Every hostile text in every field and every view of the explorer, on a real terminal."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.hostile import HOSTILE, faults, stored
+from tests.cli.program import Cli
+from tests.tui.hostile import copies, deeds, shown_faults
+from tests.tui.journey import Journey
+from tests.tui.seat import SEQUENCE
+from trodo_cli.render.safe import safe_line
+
+AT_ONCE = 6
+"""Texts that one explorer shows, one after the other."""
+
+HARMLESS = [
+    "harmless words",
+    '{"a": ["b", 1, null, true]}',
+    "# one\n\n- `two` **three** [four](five)\nsix\t7",
+]
+"""What other texts can look like that do nothing."""
+
+MODES = (7, 25, 1000, 1003, 1004, 1006, 1015, 1049, 2004)
+"""Line wrap, cursor, mouse, focus, alternate screen, bracketed paste."""
+
+PILE = "a pile of combining marks"
+
+
+def together() -> dict[str, str]:
+    """Each text by itself, those of printable characters a few at a time."""
+    kept = {name: stored(name) for name in HOSTILE}
+    alone = {name: text for name, text in kept.items() if not text.isprintable() or len(text) > 100}
+    rest = [name for name in kept if name not in alone]
+    joined = [rest[at : at + 4] for at in range(0, len(rest), 4)]
+    return alone | {", ".join(names): " ".join(kept[name] for name in names) for names in joined}
+
+
+TEXTS = together()
+GROUPS = [list(TEXTS)[at : at + AT_ONCE] for at in range(0, len(TEXTS), AT_ONCE)]
+
+NASTY = ["osc52-bel", "csi-8bit", "clear-screen", "alternate-screen", "bidi-override", "line-separators"]
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Iterator[Cli]:
+    cli = Cli(tmp_path)
+    yield cli
+    cli.close()
+
+
+@pytest.fixture(scope="session")
+def own_deeds(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """What the explorer does to a terminal when no text wants anything."""
+    cli = Cli(tmp_path_factory.mktemp("harmless"))
+    try:
+        return deeds(Journey(cli, HARMLESS).go())
+    finally:
+        cli.close()
+
+
+def test_what_the_explorer_does_of_itself_is_known(own_deeds: set[str]) -> None:
+    """Colours of the sixteen and no others, the modes of Textual, and nothing that asks or keeps."""
+    colours = {deed for deed in own_deeds if deed.startswith("colour")}
+    assert colours <= {
+        f"colour {number}" for number in (0, 1, 2, 3, 4, 7, 39, 49, *range(30, 38), *range(40, 48))
+    }
+    assert own_deeds - colours <= {
+        *(f"CSI ?{mode}{way}" for mode in MODES for way in "hl"),
+        *("CSI ?1016l", "CSI ?2026$p", "CSI ?2048$p", "CSI >25u", "CSI <u"),
+        *("H of 2", "OSC 22;default", "copy", r"'\r'", r"'\n'"),
+    }
+
+
+@pytest.mark.parametrize("names", GROUPS, ids=", ".join)
+def test_no_hostile_text_acts_in_any_view_and_what_was_removed_is_seen(
+    cli: Cli, own_deeds: set[str], names: list[str]
+) -> None:
+    texts = [TEXTS[name] for name in names]
+    journey = Journey(cli, texts)
+    sent = journey.go()
+    assert deeds(sent) - own_deeds == set()
+    assert shown_faults(sent) == set()
+    painted = SEQUENCE.sub(b"", sent).decode()
+    assert [text for text in texts if safe_line(text)[:10] not in painted] == []
+    check_copies(copies(sent), 2 * len(texts))
+    paged = journey.paged.read_bytes()
+    assert faults(paged, terminal=False) == set()
+    assert b"marker-stack" in paged
+    with cli.reading() as client:
+        reasons = [
+            run.cancel.reason for run in client.runs.list().rows if run.status == "running" and run.cancel
+        ]
+    assert len(reasons) == len(texts)
+    assert [reason for reason in reasons if not (reason or "").isprintable()] == []
+
+
+def check_copies(found: list[str], count: int) -> None:
+    """Nothing that a shell would run on its own, or a terminal act on."""
+    assert len(found) == count
+    for text in found:
+        assert faults(text.encode(), terminal=False) == set()
+        assert not text.endswith("\n")
+
+
+UNSAFE = """
+    from trodo_cli.render import safe
+    safe.safe_line = safe.safe_block = lambda text: text
+"""
+"""The first filter forgotten everywhere."""
+
+UNGUARDED = (
+    UNSAFE
+    + """
+    from textual.app import App
+    from trodo_cli.tui import app, guard
+    guard.inert = guard.inert_block = app.inert_block = lambda text: text
+"""
+)
+"""The second one too."""
+
+START = """
+    from trodo_cli.__main__ import main
+    main()
+"""
+
+
+def planted(cli: Cli, fault: str) -> Journey:
+    """A journey past the worst texts with an explorer that has a fault."""
+    script = cli.folder / "planted.py"
+    script.write_text("".join(f"{line.removeprefix('    ')}\n" for line in (fault + START).splitlines()))
+    return Journey(cli, [HOSTILE[name] for name in NASTY], (str(script),))
+
+
+def test_without_the_first_filter_the_second_one_holds(cli: Cli, own_deeds: set[str]) -> None:
+    journey = planted(cli, UNSAFE)
+    sent = journey.go()
+    assert deeds(sent) - own_deeds == set()
+    assert shown_faults(sent) - {PILE} == set()
+    assert "a␛]52;c;cm0gLXJmIH4=␇z".encode() in sent
+    check_copies(copies(sent), 2 * len(NASTY))
+
+
+def test_without_both_filters_these_tests_fail(cli: Cli, own_deeds: set[str]) -> None:
+    seat = planted(cli, UNGUARDED).seat
+    seat.until(lambda: {"CSI 2J", "CSI 3J"} <= deeds(seat.complete) - own_deeds, "what the texts do")
+    seat.until(lambda: copies(seat.complete), "a copy that nobody asked for")
+    assert set(copies(seat.complete)) == {"rm -rf ~"}
+    seat.until(lambda: {r"'\x9b'", r"'\u202e'"} <= shown_faults(seat.complete), "characters of the texts")

@@ -13,7 +13,8 @@ _HOMES = {
     "TrodoError": "trodo_cli.errors",
     "RunHandle": "trodo_cli.sdk.run",
     "SpanHandle": "trodo_cli.sdk.span",
-    **dict.fromkeys(("Failure", "as_run", "invoke", "parallel", "sequential"), "trodo_cli.runner.pipeline"),
+    **dict.fromkeys(("Failure", "parallel", "sequential"), "trodo_cli.runner.pipeline"),
+    **dict.fromkeys(("as_run", "invoke"), "trodo_cli.runner.step"),
     **dict.fromkeys(("agent", "llm", "retrieval", "tool", "trace"), "trodo_cli.sdk.wrappers"),
 }
 """Where a public name lives; the others are functions of `sdk.tracing`."""
@@ -55,7 +56,8 @@ if TYPE_CHECKING:
 
     from trodo_cli.client.base import Client
     from trodo_cli.errors import RunCancelled, TrodoError
-    from trodo_cli.runner.pipeline import Failure, as_run, invoke, parallel, sequential
+    from trodo_cli.runner.pipeline import Failure, parallel, sequential
+    from trodo_cli.runner.step import as_run, invoke
     from trodo_cli.sdk.delivery import Sink
     from trodo_cli.sdk.run import RunHandle
     from trodo_cli.sdk.span import SpanHandle

@@ -12,7 +12,7 @@ import trodo_cli as trodo
 from tests.runner.stage import drawn
 from tests.sdk.host import Recording
 from trodo_cli.errors import InvalidInput, NotFound
-from trodo_cli.runner.pipeline import find_agents_by
+from trodo_cli.runner.step import find_agents_by
 
 
 def add_one(number: int) -> int:

@@ -19,7 +19,7 @@ def main() -> None:
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)
     from trodo_cli.runner.loading import Loader
-    from trodo_cli.runner.pipeline import find_agents_by
+    from trodo_cli.runner.step import find_agents_by
 
     loader = Loader(sources)
     find_agents_by(loader.find)

@@ -12,7 +12,7 @@ from trodo_cli.config import AgentSource
 from trodo_cli.errors import InvalidInput, TrodoError
 from trodo_cli.model.agent import Agent, Broken, Catalogue
 from trodo_cli.runner.performer import Performer
-from trodo_cli.runner.pipeline import performer_of
+from trodo_cli.runner.step import performer_of
 from trodo_cli.sdk.wrappers import MARK, Mark
 
 Part = tuple[str, str]

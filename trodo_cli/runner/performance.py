@@ -15,8 +15,8 @@ from trodo_cli.runner import relay
 from trodo_cli.runner.journal import Start, read_start
 from trodo_cli.runner.loading import Loader
 from trodo_cli.runner.performer import Performer, Tell, in_loop
-from trodo_cli.runner.pipeline import find_agents_by, performer_of
 from trodo_cli.runner.shape import collected
+from trodo_cli.runner.step import find_agents_by, performer_of
 from trodo_cli.sdk.recorder import pin, recorder, use_sinks
 from trodo_cli.sdk.run import RunHandle
 

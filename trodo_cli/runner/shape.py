@@ -54,14 +54,19 @@ class Shape:
 
     def checked(self, result: Any) -> Any:
         """A result made of what JSON has. Raises `InvalidInput` when it cannot be, or is not what was promised."""
-        try:
-            plain = msgspec.json.decode(msgspec.json.encode(result))
-        except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
-            raise InvalidInput(
-                f"the output is not JSON-serialisable: {error}", "return text, numbers, lists, dicts"
-            ) from None
+        plain = as_json(result)
         _converted(plain, self._output, "the output")
         return plain
+
+
+def as_json(result: Any) -> Any:
+    """A value made of what JSON has. Raises `InvalidInput` when it cannot be."""
+    try:
+        return msgspec.json.decode(msgspec.json.encode(result))
+    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
+        raise InvalidInput(
+            f"the output is not JSON-serialisable: {error}", "return text, numbers, lists, dicts"
+        ) from None
 
 
 def _converted(value: Any, kind: Any, what: str) -> Any:

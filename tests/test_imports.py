@@ -96,6 +96,13 @@ def test_a_piped_command_loads_no_rich_and_nothing_that_serves_or_draws(
     assert loaded_by(cli, *command) & (FAR_TOO_MUCH | {"rich"}) == set()
 
 
+def test_agents_and_what_starts_them_are_loaded_only_by_commands_about_them(cli: Cli) -> None:
+    assert ours(loaded_by(cli, "runs", "list"), "runner") == set()
+    modules = loaded_by(cli, "agents", "list")
+    assert "trodo_cli.runner.registry" in modules
+    assert modules & (FAR_TOO_MUCH | {"rich", "trodo_cli.runner.runner", "trodo_cli.runner.loading"}) == set()
+
+
 def test_what_a_server_or_a_settings_file_needs_is_loaded_only_for_one(cli: Cli) -> None:
     modules = loaded_by(cli, "runs", "list")
     assert modules & {"tomllib", "keyring", "tomlkit", "httpx"} == set()

@@ -17,11 +17,14 @@ _HOMES = {
     "propagation_headers": "trodo_cli.sdk.propagate",
     **dict.fromkeys(("asgi_middleware", "fastapi_middleware"), "trodo_cli.sdk.asgi"),
     **dict.fromkeys(("get_tracer", "register_otel"), "trodo_cli.sdk.otel"),
+    **dict.fromkeys(("Failure", "parallel", "sequential"), "trodo_cli.runner.pipeline"),
+    **dict.fromkeys(("as_run", "invoke"), "trodo_cli.runner.step"),
     **dict.fromkeys(("agent", "llm", "retrieval", "tool", "trace"), "trodo_cli.sdk.wrappers"),
 }
 """Where a public name lives; the others are functions of `sdk.tracing`."""
 
 __all__ = [
+    "Failure",
     "RunCancelled",
     "RunHandle",
     "SpanHandle",
@@ -29,6 +32,7 @@ __all__ = [
     "TrodoError",
     "__version__",
     "agent",
+    "as_run",
     "asgi_middleware",
     "check_cancelled",
     "connect",
@@ -40,11 +44,14 @@ __all__ = [
     "flush",
     "get_tracer",
     "init",
+    "invoke",
     "join_run",
     "llm",
+    "parallel",
     "propagation_headers",
     "register_otel",
     "retrieval",
+    "sequential",
     "shutdown",
     "span",
     "start_run",
@@ -56,11 +63,15 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from trodo_cli.client.base import Client
     from trodo_cli.errors import RunCancelled, TrodoError
+    from trodo_cli.runner.pipeline import Failure, parallel, sequential
+    from trodo_cli.runner.step import as_run, invoke
     from trodo_cli.sdk.asgi import asgi_middleware, fastapi_middleware
+    from trodo_cli.sdk.delivery import Sink
     from trodo_cli.sdk.otel import get_tracer, register_otel
     from trodo_cli.sdk.propagate import propagation_headers
     from trodo_cli.sdk.run import RunHandle
@@ -85,18 +96,21 @@ if TYPE_CHECKING:
     from trodo_cli.sdk.wrappers import agent, llm, retrieval, tool, trace
 
 
-def connect(target: str | None = None, *, api_key: str | None = None) -> "Client":
+def connect(
+    target: str | None = None, *, api_key: str | None = None, agents: "str | Sequence[str] | None" = None
+) -> "Client":
     """Open where runs are kept: a path, `memory:`, or the URL of a server; by default what the settings say.
 
-    A server's key is `api_key`, else `TRODO_API_KEY` or the one that is kept for it. Gives `.runs` and `.traces`.
-    Raises `TrodoError` when the target cannot be used.
+    A server's key is `api_key`, else `TRODO_API_KEY` or the one that is kept for it. `agents` is where agents are that
+    `.runs.start` can start: a folder, a file or `module:function`; else what the project's `trodo.toml` says. Gives
+    `.runs`, `.traces` and `.agents`. Raises `TrodoError` when the target cannot be used.
     """
     from trodo_cli.client import open_target
 
-    return open_target(target, api_key)
+    return open_target(target, api_key, [agents] if isinstance(agents, str) else agents)
 
 
-def _open_recording(target: str, given: str | None) -> "Client":
+def _open_recording(target: str, given: str | None) -> "Sink":
     from trodo_cli.client import open_recording
 
     return open_recording(target, given)
@@ -106,7 +120,9 @@ def _load_sink(target: str) -> None:
     """Load what `_open_recording` takes."""
     import trodo_cli.client
 
-    if target.startswith(("http://", "https://")):
+    if target.startswith("run://"):
+        import trodo_cli.runner.relay
+    elif target.startswith(("http://", "https://")):
         import trodo_cli.client.hosted
         import trodo_cli.config.keys
     else:
@@ -118,7 +134,7 @@ def __getattr__(name: str) -> "Any":
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = _HOMES.get(name, "trodo_cli.sdk.tracing")
-    if home.startswith("trodo_cli.sdk"):
+    if home.startswith(("trodo_cli.sdk", "trodo_cli.runner")):
         from trodo_cli.sdk.recorder import use_sinks
 
         use_sinks(_open_recording, _load_sink)

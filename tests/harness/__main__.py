@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
+from tests.harness.cancel import CancelRuns
 from tests.harness.home import Home
 from tests.harness.kill_server import KillServer
 from tests.harness.plants import PLANTS, Plant
@@ -16,10 +17,11 @@ from tests.harness.rolling import Rolling
 from tests.harness.sse_cut import SseCut
 from tests.harness.verdict import Failed, Figures, Limit
 
-GATES: dict[str, type[KillServer] | type[Rolling] | type[SseCut]] = {
+GATES: dict[str, type[CancelRuns] | type[KillServer] | type[Rolling] | type[SseCut]] = {
     "sse_cut": SseCut,
     "kill_server": KillServer,
     "rolling": Rolling,
+    "cancel": CancelRuns,
 }
 
 OTHERS = ("api_fuzz", "bombs", "slowloris")

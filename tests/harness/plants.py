@@ -159,6 +159,35 @@ def _answer_from(distance: int) -> None:
     _put(stream, "_asked_after", lambda call: (after := asked_after(call)) and max(after + distance, 0))
 
 
+def _forget() -> None:
+    """A new runner does not ask what dead ones have left."""
+    from trodo_cli.runner.runner import Runner
+
+    _put(Runner, "_settle_left", lambda _self: None)
+
+
+def _end_again() -> None:
+    """A run that has ended is ended once more, and the later end is said to be the earlier one."""
+    from trodo_cli.model.event import RunEnd
+    from trodo_cli.model.run import Run
+    from trodo_cli.runner import runner, settle
+
+    def again(hub: Any, records: Any, folder: Any, report: Any) -> None:
+        run_id = folder.start.run_id
+        settle.settle(hub, records, folder, report)
+        end = Run(id=run_id, status="failed", ended_ns=1, error="again")
+        hub.publish(folder.start.owner, [RunEnd(run_id=run_id, run=end)], alive=False)
+
+    _put(runner, "settle", again)
+
+
+def _be_patient() -> None:
+    """Nobody is ended by force."""
+    from trodo_cli.runner.process import Process
+
+    _put(Process, "stop", lambda _self: None)
+
+
 def _kinds(*kinds: str) -> frozenset[str]:
     return frozenset(kinds)
 
@@ -199,6 +228,15 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "answers-early": Plant(
             "the server repeats the event it is asked for", SERVER,
             lambda: _answer_from(-1), _kinds("repeat")),
+    },
+    "cancel": {
+        "forgets": Plant(
+            "a new server does not settle what the killed one left", SERVER, _forget,
+            _kinds("open")),
+        "ends-again": Plant(
+            "a run that has ended is ended once more, by an earlier clock", SERVER, _end_again,
+            _kinds("ends", "status")),
+        "is-patient": Plant("force ends nobody", SERVER, _be_patient, _kinds("open")),
     },
 }  # fmt: skip
 """By gate and name."""

@@ -17,8 +17,8 @@ PORTS = range(20_000, 32_000)
 class Server:
     """One server, which is always reached at the same port."""
 
-    def __init__(self, home: Home, limit: Limit) -> None:
-        self._home, self._limit = home, limit
+    def __init__(self, home: Home, limit: Limit, *options: str) -> None:
+        self._home, self._limit, self._options = home, limit, options
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._program: Program | None = None
@@ -26,7 +26,7 @@ class Server:
     def start(self) -> float:
         """Start it; seconds from then until `/health` answers."""
         began = time.monotonic()
-        self._program = self._home.start("trodo_cli", "serve", "--port", str(self.port))
+        self._program = self._home.start("trodo_cli", "serve", "--port", str(self.port), *self._options)
         self._limit.until(self._answers, self.check)
         return time.monotonic() - began
 

@@ -11,9 +11,14 @@ SMALL = {
     "sse_cut": ["--cuts", "20", "--events", "400", "--kills", "1"],
     "kill_server": ["--cycles", "3"],
     "rolling": ["--restarts", "2", "--streams", "20"],
+    "cancel": ["--runner", "--cancels", "6", "--forced", "3", "--kills", "3", "--servers", "1"],
 }
-SOON = ["--exit-seconds", "2"]
-"""For bugs that keep a server from ending; in others it is not what decides."""
+SOON = {
+    "leaves-streams-open": ["--exit-seconds", "2"],
+    "forgets": ["--end-seconds", "3"],
+    "is-patient": ["--end-seconds", "3"],
+}
+"""For bugs that keep a server or a run from ending; in others it is not what decides."""
 
 Capture = pytest.CaptureFixture[str]
 
@@ -31,8 +36,7 @@ def test_the_product_passes(gate: str, capsys: Capture) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("gate", "plant"), [(gate, name) for gate in PLANTS for name in PLANTS[gate]])
 def test_a_planted_bug_is_found(gate: str, plant: str, capsys: Capture) -> None:
-    soon = SOON if plant == "leaves-streams-open" else []
-    code = main([gate, *SMALL[gate], *soon, "--max-seconds", "120", "--plant", plant])
+    code = main([gate, *SMALL[gate], *SOON.get(plant, []), "--max-seconds", "120", "--plant", plant])
     said = capsys.readouterr().out
     assert code == 1
     assert any(said.startswith(f"{gate} FAILED ({kind})") for kind in PLANTS[gate][plant].found_as), said

@@ -11,6 +11,8 @@ from trodo_cli.cli.options import at_the_end, given
 from trodo_cli.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from trodo_cli.client.base import Client
     from trodo_cli.config import FoundKey
     from trodo_cli.render.theme import Glyphs
@@ -24,7 +26,10 @@ class Context:
     Where to look is what the command says, else what stands before it; see `options`.
     """
 
-    def __init__(self, target_flag: str | None) -> None:
+    def __init__(
+        self, target_flag: str | None, *, agents: "Sequence[str] | None" = None, create: bool = False
+    ) -> None:
+        self._agents, self._create = agents, create
         self.target = config.target(target_flag or given("target"), given("profile"))
         self._key_flag = given("api_key")
 
@@ -51,7 +56,8 @@ class Context:
 
         self._ship_leftovers()
         self._tell_of_withheld_key()
-        client = connect(self.target.place, create=self.target.is_default, key_of=self.api_key)
+        create = self._create or self.target.is_default
+        client = connect(self.target.place, create=create, key_of=self.api_key, agents=self._agents)
         at_the_end(client.close)
         return client
 

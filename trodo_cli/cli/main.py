@@ -5,7 +5,7 @@ from typing import Annotated, Optional
 import typer
 from typer._click.exceptions import NoArgsIsHelpError, UsageError  # Typer has no public name for them
 
-from trodo_cli.cli import config, demo, doctor, keys, runs, serve, spool, tail, trace
+from trodo_cli.cli import agents, config, demo, doctor, keys, runs, serve, spool, tail, trace
 from trodo_cli.cli.diagnostics import MEANINGS, ExitCode, note, report, usage
 from trodo_cli.cli.options import ApiKey, Profile, Program, Target, settled_json
 from trodo_cli.cli.output import OutputFailed, ReaderGone, silence, steady_streams
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.add_typer(runs.app, name="runs")
 app.add_typer(trace.app, name="trace")
+app.add_typer(agents.app, name="agents")
 app.add_typer(spool.app, name="spool")
 app.add_typer(keys.app, name="keys")
 app.add_typer(config.app, name="config")

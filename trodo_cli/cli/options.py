@@ -86,6 +86,14 @@ Profile = Annotated[
         help="A target that `trodo config` knows by name. Else TRODO_PROFILE.",
     ),
 ]
+Agents = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--agents",
+        metavar="WHERE",
+        help="Where agents are: a folder of Python files, a file, module:function, or a trodo.toml. Repeatable.",
+    ),
+]
 RunReference = Annotated[
     Optional[str],  # noqa: UP045
     typer.Argument(

@@ -1,4 +1,4 @@
-"""`trodo runs list|show|cancel|delete`"""
+"""`trodo runs list|show|start|cancel|delete`"""
 
 import sys
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -8,12 +8,15 @@ import typer
 from trodo_cli.cli.context import Context
 from trodo_cli.cli.diagnostics import ExitCode, ask, note
 from trodo_cli.cli.options import Json, RunReference, Target
+from trodo_cli.cli.start import start_run
 from trodo_cli.errors import InvalidInput
 
 if TYPE_CHECKING:
     from trodo_cli.model.run import Run
 
-app = typer.Typer(no_args_is_help=True, help="List, show, cancel and delete runs.")
+app = typer.Typer(no_args_is_help=True, help="List, show, start, cancel and delete runs.")
+
+app.command("start")(start_run)
 
 Text = Optional[str]  # noqa: UP045 - Typer reads the annotation
 
@@ -117,6 +120,10 @@ def cancel_run(
     run: RunReference = None,
     reason: Annotated[Text, typer.Option(help="Why; the run's record keeps it.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Stay until the run has ended.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="End a started agent's process now, and the call in flight with it."),
+    ] = False,
     json: Json = None,
     target: Target = None,
 ) -> None:
@@ -133,7 +140,7 @@ def cancel_run(
     runs = context.client.runs
     run_id = context.run_id(run)
     before = runs.get(run_id)
-    found = runs.cancel(run_id, reason=reason, by=config.user_name())
+    found = runs.cancel(run_id, reason=reason, by=config.user_name(), force=force)
     if before.is_terminal:
         note(f"{run_id} {_ALREADY[before.status]}; nothing to cancel")
     elif found.status == "lost":
@@ -141,7 +148,7 @@ def cancel_run(
     else:
         note(f"asked {run_id} to stop; `trodo tail {run_id}` shows what becomes of it")
     if wait and not found.is_terminal:
-        found = _ended_run(context, run_id)
+        found = ended_run(context, run_id)
         note(f"{run_id} {_ended(found.status)}")
     if json:
         output.write_json(output.record(found, fields))
@@ -188,7 +195,7 @@ def _ended(status: str) -> str:
     return {"lost": "is lost", "cancelled": "was cancelled"}.get(status, status)
 
 
-def _ended_run(context: Context, run_id: str) -> "Run":
+def ended_run(context: Context, run_id: str) -> "Run":
     """Wait until the run has ended or is lost."""
     client = context.client
     while True:

@@ -6,7 +6,8 @@ import typer
 
 from trodo_cli.cli.context import Context
 from trodo_cli.cli.diagnostics import note
-from trodo_cli.cli.options import Target
+from trodo_cli.cli.limits import MaxMemory, MaxTime, limits_of, use_limits
+from trodo_cli.cli.options import Agents, Target
 from trodo_cli.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -25,12 +26,20 @@ def serve(
         Optional[list[str]],  # noqa: UP045 - Typer reads the annotation
         typer.Option(metavar="NAME", help="Also answer to this name, as in a proxy's Host header."),
     ] = None,
+    agents: Agents = None,
+    max_runs: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=1, metavar="N", help="Started runs of one owner at work at one time; else 4."),
+    ] = None,
+    max_time: MaxTime = None,
+    max_memory: MaxMemory = None,
     target: Target = None,
 ) -> None:
     """Serve runs over HTTP until ctrl-c. The URL is written to stdout once it answers.
 
     On a loopback address programs and commands of this user find the key by themselves. Any other address
-    needs a key first: `trodo keys create --owner NAME`.
+    needs a key first: `trodo keys create --owner NAME`. Whoever has one with the scope `control` can start the agents
+    that --agents names, and no others.
     """
     from trodo_cli.client import connect
     from trodo_cli.server.serving import is_loopback, listen
@@ -39,7 +48,9 @@ def serve(
     if context.target.is_hosted:
         raise InvalidInput(f"{context.target.shown} is a server already", "name a SQLite file with --target")
     is_local = is_loopback(host)
-    client = connect(context.target.place)
+    limits = limits_of(max_time, max_memory, max_runs)
+    client = connect(context.target.place, agents=agents or [])
+    use_limits(client, limits)
     try:
         if not is_local:
             _check_keys(client, host)
@@ -65,6 +76,9 @@ def _serve(client: "Client", listener: "socket", is_local: bool, allowed: list[s
     key_file = write_server_key(address, bound, local_key) if local_key else None
     service = Service(client, local_key=local_key)
     url = shown_url(listener)
+    _tell_of_agents(client)
+    if client.starter is not None:
+        client.starter.runner(client).attend()
 
     def started() -> None:
         service.begin()
@@ -76,6 +90,14 @@ def _serve(client: "Client", listener: "socket", is_local: bool, allowed: list[s
     finally:
         if key_file is not None:
             key_file.unlink(missing_ok=True)
+
+
+def _tell_of_agents(client: "Client") -> None:
+    """Tell who runs the server what can be started, and what cannot."""
+    for broken in client.agents.broken():
+        note(f"trodo: {broken.source}: {broken.error}")
+    if found := client.agents.list():
+        note(f"agents: {', '.join(agent.id for agent in found)}")
 
 
 def _check_keys(client: "Client", host: str) -> None:

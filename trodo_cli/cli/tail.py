@@ -16,9 +16,10 @@ from trodo_cli.model.event import Event, RunStart, TraceDone
 from trodo_cli.model.run import LOST_AFTER_NS
 
 if TYPE_CHECKING:
+    from trodo_cli.cli.output import Fields
     from trodo_cli.client.base import StreamState
 
-_RESULTS = {
+RESULTS = {
     "completed": ExitCode.OK,
     "failed": ExitCode.RUN_FAILED,
     "lost": ExitCode.RUN_FAILED,
@@ -45,8 +46,7 @@ def tail(
     7 cancelled.
     """
     from trodo_cli.cli import output
-    from trodo_cli.cli.records import EVENT_FIELDS, event_record
-    from trodo_cli.render.text import event_line
+    from trodo_cli.cli.records import EVENT_FIELDS
 
     fields = output.chosen(EVENT_FIELDS, json) if json else EVENT_FIELDS
     after = whole_number(since, "--since") if since is not None else 0
@@ -55,26 +55,38 @@ def tail(
     if can_explore(context) and not (plain or json or payload or since is not None):
         seen = explore(context, run_id)
         run_shown = seen if seen and seen.id == run_id else context.client.runs.get(run_id)
-        raise typer.Exit(_RESULTS.get(run_shown.status, ExitCode.OK))
-    following = _Following(run_id, after)
+        raise typer.Exit(RESULTS.get(run_shown.status, ExitCode.OK))
+    following = Following(run_id, after)
     try:
-        stream = context.client.traces.stream(
-            run_id, after=after, payload=payload, on_state=following.connection
-        )
-        for event in stream:
-            with _uninterrupted():
-                if json:
-                    output.write_json(event_record(event, fields))
-                elif (line := event_line(event, context.glyphs)) is not None and not following.repeats(event):
-                    output.write_lines([line], colour=context.colour and not plain)
-                following.told(event)
+        result = follow_run(context, following, fields if json else None, plain=plain, payload=payload)
     except KeyboardInterrupt:
         following.interrupted()
         raise
-    raise typer.Exit(following.result())
+    raise typer.Exit(result)
 
 
-class _Following:
+def follow_run(
+    context: Context, following: "Following", fields: "Fields | None", *, plain: bool, payload: bool
+) -> ExitCode:
+    """Write a run's events from where `following` is until its end: as lines, or as JSON with these fields."""
+    from trodo_cli.cli import output
+    from trodo_cli.cli.records import event_record
+    from trodo_cli.render.text import event_line
+
+    stream = context.client.traces.stream(
+        following.run_id, after=following.last_seq, payload=payload, on_state=following.connection
+    )
+    for event in stream:
+        with _uninterrupted():
+            if fields is not None:
+                output.write_json(event_record(event, fields))
+            elif (line := event_line(event, context.glyphs)) is not None and not following.repeats(event):
+                output.write_lines([line], colour=context.colour and not plain)
+            following.told(event)
+    return following.result()
+
+
+class Following:
     """Where in a run's events we are, so that a person who stops can go on from there."""
 
     def __init__(self, run_id: str, after: int) -> None:
@@ -113,7 +125,7 @@ class _Following:
             silence = duration(self.patience_ns)
             note(f"{self.run_id} is lost: it gave no sign of life for {silence}")
             note(f"       should it come back: trodo tail {self.run_id} --since {self.last_seq}")
-        return _RESULTS.get(self.status, ExitCode.OK)
+        return RESULTS.get(self.status, ExitCode.OK)
 
 
 @contextmanager

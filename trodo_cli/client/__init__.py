@@ -1,23 +1,40 @@
 """The one API that CLI, TUI and server use, whatever the target is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trodo_cli import config
 from trodo_cli.client.base import Client
 from trodo_cli.errors import InvalidInput
 
+if TYPE_CHECKING:
+    from trodo_cli.client.starter import Starter
+    from trodo_cli.config import AgentSource
+    from trodo_cli.sdk.delivery import Sink
+
 LOCAL_OWNER = "local"
 """Who owns what is recorded without a server."""
 
 
-def connect(target: str, *, create: bool = True, key_of: Callable[[], str | None] = lambda: None) -> Client:
+def connect(
+    target: str,
+    *,
+    create: bool = True,
+    key_of: Callable[[], str | None] = lambda: None,
+    agents: Sequence[str] | None = None,
+) -> Client:
     """Open a target: a path of a SQLite file, `memory:`, or the URL of a server; `key_of` gives the key to it.
 
+    `agents` are the places of agents that can be started, else the project file names them; a server has its own.
     With `create=False` a missing file is `NotFound`. Raises `InvalidInput` for a target of another kind,
     `Unavailable` when it cannot be used.
     """
     if target.startswith(("http://", "https://")):
+        if agents:
+            raise InvalidInput(
+                "a server starts its own agents only", "`trodo serve --agents` names them there"
+            )
         from trodo_cli.client.hosted import open_server
 
         return open_server(target, key_of)
@@ -32,24 +49,46 @@ def connect(target: str, *, create: bool = True, key_of: Callable[[], str | None
     from trodo_cli.stores.sqlite import SqliteStore
 
     path = None if target == "memory:" else Path(target).expanduser()
-    return LocalClient(SqliteStore(path, create=create), LOCAL_OWNER)
+    client = LocalClient(SqliteStore(path, create=create), LOCAL_OWNER)
+    client.starter = _starter(agents, str(path.absolute()) if path else target)
+    return client
 
 
-def open_target(target: str | None = None, api_key: str | None = None) -> Client:
+def open_target(
+    target: str | None = None, api_key: str | None = None, agents: Sequence[str] | None = None
+) -> Client:
     """Open a target that somebody named, or the one in force; its key is the one given or the one that is kept."""
     named = config.target(target)
-    return connect(named.place, key_of=lambda: api_key or config.api_key(named))
+    return connect(named.place, key_of=lambda: api_key or config.api_key(named), agents=agents)
 
 
-def open_recording(target: str, given: str | None = None) -> Client:
+def open_recording(target: str, given: str | None = None) -> "Sink":
     """Open what a recording is meant for.
 
     `given` is the key of a program that named the target itself, or nothing; None when it named none. The key of the
     environment goes only to a target that this process named or that is in force.
     """
+    if target.startswith("run://"):
+        from trodo_cli.runner.relay import open_relay
+
+        return open_relay()
     if given is not None:
         return open_target(target, given)
     if config.target().place == target:
         return open_target()
     left = config.Target(target, "a recording")
     return connect(target, key_of=lambda: config.api_key(left))
+
+
+def _project_agents() -> "Sequence[AgentSource]":
+    return config.project_agents()
+
+
+def _starter(agents: Sequence[str] | None, target: str) -> "Starter":
+    """What starts agents over this target; where they are is read when somebody asks for them."""
+    from trodo_cli.client.starter import Starter
+
+    if agents is None:
+        return Starter(_project_agents, target)
+    sources = config.agent_sources(agents)
+    return Starter(lambda: sources, target)

@@ -1,11 +1,12 @@
 """The shape of a client, local or hosted."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
 from trodo_cli.errors import NotFound
+from trodo_cli.model.agent import Agent, Broken
 from trodo_cli.model.event import Event
 from trodo_cli.model.key import Key
 from trodo_cli.model.run import Cancel, Run
@@ -16,6 +17,7 @@ from trodo_cli.stores.base import Appended, Page
 from trodo_cli.wire.receipt import Receipt
 
 __all__ = [
+    "Agents",
     "Appended",
     "Client",
     "Keys",
@@ -74,10 +76,19 @@ class Runs(Protocol):
         Raises `NotFound` or `Ambiguous`.
         """
 
-    def cancel(self, run_id: str, *, reason: str | None = None, by: str | None = None) -> Run:
+    def start(self, *, agent_id: str, input: Any = None, session_id: str | None = None) -> Run:
+        """Start an agent; the run as it is right now. It lives as long as what started it: this process, or the server.
+
+        Raises `NotFound` for an unknown agent, `InvalidInput` for an input that does not fit; then there is no run.
+        """
+
+    def cancel(
+        self, run_id: str, *, reason: str | None = None, by: str | None = None, force: bool = False
+    ) -> Run:
         """Ask a run, and every run below it, to stop; the run as it is right now. Raises `NotFound`.
 
-        A run that has ended stays as it is. Asking twice changes nothing.
+        A run that has ended stays as it is. Asking twice changes nothing, but that `force` ends the process of a run
+        that `start` began without waiting for the call in flight.
         """
 
     def delete(self, run_id: str) -> None:
@@ -111,6 +122,19 @@ class Traces(Protocol):
         """Remove the spans of a run for good; the run itself stays. Raises `NotFound`, also the second time."""
 
 
+class Agents(Protocol):
+    """`client.agents`: what `runs.start` can start."""
+
+    def list(self) -> Sequence[Agent]:
+        """All of them, by their sources."""
+
+    def get(self, agent_id: str) -> Agent:
+        """One of them. Raises `NotFound`."""
+
+    def broken(self) -> Sequence[Broken]:
+        """Sources that cannot be used; a server keeps to itself which those are."""
+
+
 class Keys(Protocol):
     """`client.keys`: the API keys of a store, those of every owner; for who runs the store."""
 
@@ -137,6 +161,10 @@ class Client(Protocol):
     @property
     def traces(self) -> Traces:
         """Reads and deletes span trees and follows runs."""
+
+    @property
+    def agents(self) -> Agents:
+        """The agents that can be started."""
 
     @property
     def keys(self) -> Keys:
@@ -176,6 +204,11 @@ class Client(Protocol):
 def no_run(reference: str) -> NotFound:
     """There is no such run, or it is another owner's."""
     return NotFound(f"no run {reference}", "`trodo runs list` shows the runs there are")
+
+
+def no_agent(agent_id: str) -> NotFound:
+    """There is no such agent where the runs are."""
+    return NotFound(f"no agent {agent_id}", "`trodo agents list` shows those that there are")
 
 
 def no_trace(run_id: str) -> NotFound:

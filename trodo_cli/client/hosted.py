@@ -3,12 +3,24 @@
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from trodo_cli.client.asked import AskedRuns
-from trodo_cli.client.base import DEFAULT_LIMIT, Client, Keys, OnState, SpanPage, no_run, no_span, no_trace
+from trodo_cli.client.base import (
+    DEFAULT_LIMIT,
+    Client,
+    Keys,
+    OnState,
+    SpanPage,
+    no_agent,
+    no_run,
+    no_span,
+    no_trace,
+)
 from trodo_cli.client.http import FIRST_ANSWER_SECONDS, Http, KeyOf, TooLarge, part, read_json
 from trodo_cli.client.sse import Follower
 from trodo_cli.errors import InvalidInput, NotFound
+from trodo_cli.model.agent import Agent, Broken
 from trodo_cli.model.event import Event
 from trodo_cli.model.ids import canonical_id
 from trodo_cli.model.run import Cancel, Run
@@ -18,7 +30,7 @@ from trodo_cli.query.plan import RunFilter
 from trodo_cli.stores.base import Appended, Page
 from trodo_cli.wire.native import write_event
 from trodo_cli.wire.receipt import Asked, Beat, Cancels, Drops, Receipt, Refusal, joined
-from trodo_cli.wire.requests import CancelRequest, Found, TraceRows, list_query
+from trodo_cli.wire.requests import CancelRequest, Found, StartRequest, TraceRows, list_query
 
 POLL_SECONDS = 0.25
 """How often one who waits for anything new looks again."""
@@ -48,6 +60,7 @@ class HostedClient:
         self._asked = AskedRuns(self._ask)
         self.runs = HostedRuns(http)
         self.traces = HostedTraces(http)
+        self.agents = HostedAgents(http)
 
     @property
     def keys(self) -> Keys:
@@ -130,8 +143,15 @@ class HostedRuns:
     def find(self, reference: str) -> str:
         return read_json(self._http.get("/find", {"run": reference}), Found).id
 
-    def cancel(self, run_id: str, *, reason: str | None = None, by: str | None = None) -> Run:
-        asked = CancelRequest(reason=reason, by=by)
+    def start(self, *, agent_id: str, input: Any = None, session_id: str | None = None) -> Run:
+        asked = StartRequest(agent_id, input, session_id)
+        with _missing(no_agent(agent_id)):
+            return read_json(self._http.post("/runs", asked), Run)
+
+    def cancel(
+        self, run_id: str, *, reason: str | None = None, by: str | None = None, force: bool = False
+    ) -> Run:
+        asked = CancelRequest(reason=reason, by=by, force=force)
         with _missing(no_run(run_id)):
             return read_json(self._http.post(f"/runs/{_id(run_id)}/cancel", asked), Run)
 
@@ -186,6 +206,25 @@ class HostedTraces:
             with _missing(no_run(run_id)):
                 run = read_json(self._http.get(f"/runs/{_id(run_id)}"), Run)
             raise (otherwise if otherwise and not run.traceless else no_trace(run_id)) from None
+
+
+class HostedAgents:
+    """See `client.base.Agents`."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def list(self) -> Sequence[Agent]:
+        return read_json(self._http.get("/agents"), list[Agent])
+
+    def get(self, agent_id: str) -> Agent:
+        found = next((agent for agent in self.list() if agent.id == agent_id), None)
+        if found is None:
+            raise no_agent(agent_id)
+        return found
+
+    def broken(self) -> Sequence[Broken]:
+        return []
 
 
 def _id(text: str) -> str:

@@ -79,13 +79,15 @@ class Http:
     ) -> httpx.Response:
         return self.request("GET", path, query=query, within_seconds=within_seconds)
 
-    def post(self, path: str, body: Any, *, wait_seconds: float = 0.0) -> httpx.Response:
+    def post(
+        self, path: str, body: Any, *, wait_seconds: float = 0.0, accept: str = NATIVE
+    ) -> httpx.Response:
         """Send a value as JSON; the answer may take `wait_seconds` longer than others."""
         return self.request(
             "POST",
             path,
             content=msgspec.json.encode(body),
-            headers={"content-type": "application/json"},
+            headers={"content-type": "application/json", "accept": accept},
             within_seconds=ANSWER_SECONDS + wait_seconds,
         )
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -9,8 +10,10 @@ from trodo_cli.client.base import (
     DEFAULT_LIMIT,
     MAX_LIMIT,
     PAGE_SEQS,
+    Agents,
     OnState,
     SpanPage,
+    no_agent,
     no_run,
     no_span,
     no_trace,
@@ -30,6 +33,9 @@ from trodo_cli.stores.base import Appended, Page, Store
 from trodo_cli.wire.pricing import price_span, price_spans
 from trodo_cli.wire.receipt import Receipt
 
+if TYPE_CHECKING:
+    from trodo_cli.client.starter import Starter
+
 _NTH = re.compile(r"@([1-9][0-9]{0,5})")
 _DASHED = re.compile(r"(?=.*[0-9a-fA-F])[0-9a-fA-F]*(-[0-9a-fA-F]*)+")
 """A part of a UUID as other tools write it."""
@@ -40,16 +46,27 @@ _KEYS_HINT = "`trodo keys list` shows the ids of all keys"
 class LocalClient:
     """See `client.base.Client`."""
 
+    starter: "Starter | None" = None
+    """What starts agents; None where none were named."""
+
     def __init__(self, store: Store, owner: str, hub: Hub | None = None) -> None:
         self.hub = hub or Hub(store)
         self.owner = owner
-        self.runs = LocalRuns(self.hub, owner)
+        self.runs = LocalRuns(self)
         self.traces = LocalTraces(self.hub, owner)
         self.keys = LocalKeys(store)
 
+    @property
+    def agents(self) -> Agents:
+        from trodo_cli.client.starter import LocalAgents
+
+        return LocalAgents(self.starter)
+
     def of(self, owner: str) -> "LocalClient":
         """The same store as another owner sees it."""
-        return LocalClient(self.hub.store, owner, self.hub)
+        client = LocalClient(self.hub.store, owner, self.hub)
+        client.starter = self.starter
+        return client
 
     def publish(self, events: Sequence[Event], *, alive: bool = True) -> Appended:
         return self.hub.publish(self.owner, events, alive=alive)
@@ -79,15 +96,18 @@ class LocalClient:
         return {"store": self.hub.store.describe()}
 
     def close(self) -> None:
+        if self.starter is not None:
+            self.starter.close()
         self.hub.store.close()
 
 
 class LocalRuns:
     """See `client.base.Runs`."""
 
-    def __init__(self, hub: Hub, owner: str) -> None:
-        self._hub = hub
-        self._owner = owner
+    def __init__(self, client: LocalClient) -> None:
+        self._client = client
+        self._hub = client.hub
+        self._owner = client.owner
 
     def list(
         self,
@@ -126,10 +146,19 @@ class LocalRuns:
             raise Ambiguous(f"several runs fit {reference}: {some}", "give more of the id")
         return found[0]
 
-    def cancel(self, run_id: str, *, reason: str | None = None, by: str | None = None) -> Run:
+    def start(self, *, agent_id: str, input: Any = None, session_id: str | None = None) -> Run:
+        if self._client.starter is None:
+            raise no_agent(agent_id)
+        runner = self._client.starter.runner(self._client)
+        return self.get(runner.start(self._owner, agent_id, input, session_id))
+
+    def cancel(
+        self, run_id: str, *, reason: str | None = None, by: str | None = None, force: bool = False
+    ) -> Run:
         run = self.get(run_id)
-        if not run.is_terminal and run.cancel is None:
-            self._hub.cancel(self._owner, run.id, Cancel(requested_ns=ids.now_ns(), by=by, reason=reason))
+        if not run.is_terminal and (run.cancel is None or (force and not run.cancel.force)):
+            cancel = Cancel(requested_ns=ids.now_ns(), by=by, reason=reason, force=force)
+            self._hub.cancel(self._owner, run.id, cancel)
         return self.get(run.id)
 
     def delete(self, run_id: str) -> None:

@@ -2,17 +2,18 @@
 
 import re
 import threading
-from collections.abc import Iterator
-from typing import NoReturn
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn
 
 import msgspec
 
-from trodo_cli.client.base import DEFAULT_LIMIT, MAX_LIMIT, Keys, OnState, no_run, no_span
+from trodo_cli.client.base import DEFAULT_LIMIT, MAX_LIMIT, Keys, OnState, no_agent, no_run, no_span
 from trodo_cli.client.hosted import POLL_SECONDS
 from trodo_cli.client.http import Http
 from trodo_cli.client.worker_api import WorkerApi
 from trodo_cli.client.worker_stream import WorkerFollower
 from trodo_cli.errors import Ambiguous, InvalidInput, NotFound, Unavailable
+from trodo_cli.model.agent import Agent, Broken
 from trodo_cli.model.event import Event
 from trodo_cli.model.ids import canonical_id
 from trodo_cli.model.payload import NO_PAYLOAD
@@ -43,6 +44,7 @@ class WorkerClient:
         api = WorkerApi(http)
         self.runs = WorkerRuns(api)
         self.traces = WorkerTraces(api)
+        self.agents = WorkerAgents(api)
 
     @property
     def keys(self) -> Keys:
@@ -105,12 +107,16 @@ class WorkerRuns:
         except NotFound:
             return self._fitting(reference)
 
+    def start(self, *, agent_id: str, input: Any = None, session_id: str | None = None) -> Run:
+        return self._api.start({"agentId": agent_id, "input": input, "sessionId": session_id})
+
     def cancel(
         self,
         run_id: str,
         *,
         reason: str | None = None,  # noqa: ARG002 - a worker keeps none
         by: str | None = None,  # noqa: ARG002
+        force: bool = False,  # noqa: ARG002 - and knows no force
     ) -> Run:
         return self._api.cancel(run_id)
 
@@ -151,6 +157,25 @@ class WorkerRuns:
             some = ", ".join(found[:3]) + (", …" if len(found) > 3 else "")
             raise Ambiguous(f"several runs fit {reference}: {some}", "give more of the id")
         return found[0]
+
+
+class WorkerAgents:
+    """See `client.base.Agents`."""
+
+    def __init__(self, api: WorkerApi) -> None:
+        self._api = api
+
+    def list(self) -> Sequence[Agent]:
+        return self._api.agents()
+
+    def get(self, agent_id: str) -> Agent:
+        found = next((agent for agent in self.list() if agent.id == agent_id), None)
+        if found is None:
+            raise no_agent(agent_id)
+        return found
+
+    def broken(self) -> Sequence[Broken]:
+        return []
 
 
 class WorkerTraces:

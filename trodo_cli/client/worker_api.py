@@ -10,9 +10,11 @@ from trodo_cli.client.base import no_run, no_trace
 from trodo_cli.client.http import Http, part
 from trodo_cli.client.sse import frames
 from trodo_cli.errors import InvalidInput, NotFound, Unavailable
+from trodo_cli.model.agent import Agent
 from trodo_cli.model.ids import canonical_id
 from trodo_cli.model.run import Run, folded_run
 from trodo_cli.model.trace import Trace
+from trodo_cli.wire.agntz_agents import read_agents
 from trodo_cli.wire.agntz_read import read_page, read_run, read_trace
 from trodo_cli.wire.agntz_shapes import id_from
 
@@ -66,6 +68,15 @@ class WorkerApi:
             return told(self._asked("GET", _path("runs", run_id)), _known)
         except NotFound:
             raise no_run(run_id) from None
+
+    def start(self, body: Mapping[str, Any]) -> Run:
+        """Start an agent; the run as it is right now. An unknown one makes a run that fails."""
+        said = {name: value for name, value in body.items() if value is not None}
+        return told(self._http.post("/runs", said, accept="application/json").content, read_run)
+
+    def agents(self) -> list[Agent]:
+        """What can be started, as far as a worker tells."""
+        return told(self._asked("GET", "/agents"), read_agents)
 
     def cancel(self, run_id: str) -> Run:
         """Ask a run to stop; the run as it is right now.

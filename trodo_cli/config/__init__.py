@@ -12,6 +12,8 @@ from trodo_cli.config.paths import (
     config_folder,
     credentials_file,
     data_folder,
+    process_environment,
+    runs_folder,
     spool_folder,
     user_file,
 )
@@ -23,13 +25,16 @@ from trodo_cli.config.urls import checked_origin, origin_of, without_password
 
 if TYPE_CHECKING:
     from trodo_cli.config import secrets
+    from trodo_cli.config.agents import AgentSource, agent_sources, project_agents
     from trodo_cli.config.keys import FoundKey, api_key, find_key, is_withheld, read_key_line
     from trodo_cli.config.servers import local_server_key, server_key_file, write_server_key
 
 __all__ = [
     "DATABASE_NAME",
+    "AgentSource",
     "FoundKey",
     "Target",
+    "agent_sources",
     "api_key",
     "checked_origin",
     "config_folder",
@@ -42,10 +47,13 @@ __all__ = [
     "local_server_key",
     "origin_of",
     "pager",
+    "process_environment",
     "profile_to_change",
     "profiles",
+    "project_agents",
     "read_key_line",
     "remove_profile",
+    "runs_folder",
     "secrets",
     "server_key_file",
     "set_target",
@@ -62,6 +70,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    **dict.fromkeys(("AgentSource", "agent_sources", "project_agents"), "agents"),
     **dict.fromkeys(("FoundKey", "api_key", "find_key", "is_withheld", "read_key_line"), "keys"),
     **dict.fromkeys(("local_server_key", "server_key_file", "write_server_key"), "servers"),
 }

@@ -31,6 +31,17 @@ def spool_folder() -> Path:
     return data_folder() / "spool"
 
 
+def runs_folder() -> Path:
+    """Where there is a folder for every run that a runner has started and not yet settled."""
+    return data_folder() / "runs"
+
+
+def process_environment(home: Path, target: str) -> dict[str, str]:
+    """The environment of a process that has a home and a target of its own, and nothing else of ours: no key."""
+    others = {name: text for name, text in os.environ.items() if not name.startswith("TRODO_")}
+    return {**others, "TRODO_HOME": str(home), "TRODO_TARGET": target}
+
+
 def user_file() -> Path:
     """The profiles of the user."""
     return config_folder() / "config.toml"

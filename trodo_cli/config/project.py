@@ -41,6 +41,12 @@ def find_project() -> Project | None:
     return None
 
 
+def nearest_project_file(key: str) -> Path | None:
+    """The nearest project file that has this key. Raises `InvalidInput` for a broken one."""
+    paths = (folder / PROJECT_NAME for folder in _folders())
+    return next((path for path in paths if _is_ours_to_follow(path) and key in read_toml(path)), None)
+
+
 def _read(path: Path) -> Project | None:
     settings = read_toml(path)
     refuse_keys(settings, str(path))

@@ -47,6 +47,8 @@ class Cancel(msgspec.Struct, omit_defaults=True, kw_only=True):
     by: str | None = None
     reason: str | None = None
     delivered_ns: int | None = None
+    force: bool = False
+    """Not to wait for the call in flight; heard only by what started the run."""
 
 
 class Feedback(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -143,11 +145,12 @@ def first_end(one: Run | None, other: Run | None) -> Run | None:
 
 
 def first_cancel(one: Cancel | None, other: Cancel | None) -> Cancel | None:
-    """The request that stands: the earliest, then the smaller text; delivered as soon as either is."""
+    """The request that stands: the earliest, then the smaller text; delivered, and by force, as soon as either is."""
     if one is None or other is None:
         return one or other
     first = min(one, other, key=lambda cancel: (cancel.requested_ns, cancel.by or "", cancel.reason or ""))
-    return msgspec.structs.replace(first, delivered_ns=one.delivered_ns or other.delivered_ns)
+    delivered_ns, force = one.delivered_ns or other.delivered_ns, one.force or other.force
+    return msgspec.structs.replace(first, delivered_ns=delivered_ns, force=force)
 
 
 def joined_feedback(one: Sequence[Feedback], other: Sequence[Feedback]) -> tuple[Feedback, ...]:

@@ -101,8 +101,10 @@ def use_sinks(opened: OpenGiven, load: Callable[[str], None]) -> None:
 
 
 def configure(target: str | None, api_key: str | None = None) -> None:
-    """Record to another target from now on; None is the one that the settings say."""
+    """Record to another target from now on, unless `pin` was called; None is the one that the settings say."""
     global _recorder, _target
+    if _pinned:
+        return
     place = config.target(target).place
     with _lock:
         if target is not None or api_key is not None:
@@ -112,6 +114,12 @@ def configure(target: str | None, api_key: str | None = None) -> None:
                 return
             _recorder.close(EXIT_SECONDS)
         _recorder, _target = None, place
+
+
+def pin() -> None:
+    """Stay with the target that the settings say, whatever the program asks for: somebody waits for its run there."""
+    global _pinned
+    _pinned = True
 
 
 def recorder() -> Recorder:
@@ -175,6 +183,7 @@ _given: dict[str, str] = {}
 """Targets that the program itself named, with the keys it gave for them or nothing."""
 _recorder: Recorder | None = None
 _target: str | None = None
+_pinned = False
 _lock = threading.RLock()
 _inherited: list[Recorder] = []
 """Recorders of parent processes, kept so that no finaliser closes their database in a child."""

@@ -8,16 +8,29 @@ functions alike.
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
 from functools import wraps
-from typing import Any, TypeVar, cast, overload
+from typing import Any, NamedTuple, TypeVar, cast, overload
 
 from trodo_cli.sdk.block import Block
 from trodo_cli.sdk.generators import Finish, recorded_items, recorded_stream
 from trodo_cli.sdk.recorder import quietly
 from trodo_cli.sdk.span import SpanHandle
 from trodo_cli.sdk.tracing import wrap_agent
+from trodo_cli.wire.values import text_of
 
 AnyFunction = Callable[..., Any]
 Function = TypeVar("Function", bound=AnyFunction)
+
+MARK = "__trodo_agent__"
+"""The attribute by which an agent is known that can be started, with a `Mark`."""
+
+
+class Mark(NamedTuple):
+    """Under which name an agent is started, and what it is for."""
+
+    agent_id: str
+    description: str
+    function: Any = None
+    """What was decorated; None for what is no function."""
 
 
 def agent(
@@ -28,10 +41,12 @@ def agent(
     parent_run_id: str | None = None,
     metadata: dict[str, Any] | None = None,
     user: dict[str, Any] | None = None,
+    description: str | None = None,
 ) -> Callable[[Function], Function]:
     """Decorator: every call of the function is a run of this agent. Arguments as for `wrap_agent`.
 
-    As `@agent` alone the agent is called what the function is.
+    As `@agent` alone the agent is called what the function is. In a file of an agents folder it can be started under
+    that name; `description` says what it is for, else the function's docstring.
     """
     if callable(agent_name):
         recorded: AnyFunction = agent(getattr(agent_name, "__name__", "agent"))(agent_name)
@@ -49,7 +64,9 @@ def agent(
         )
 
     def wrapper(function: Function) -> Function:
-        return cast(Function, _wrapped(function, opened, _set_output))
+        wrapped = _wrapped(function, opened, _set_output)
+        _mark(wrapped, agent_name, description, function)
+        return cast(Function, wrapped)
 
     return wrapper
 
@@ -187,6 +204,12 @@ def _wrapped(function: AnyFunction, opened: Callable[..., Block], finish: Finish
             return result
 
     return wraps(function)(call) if hasattr(function, "__name__") else call
+
+
+@quietly
+def _mark(wrapped: AnyFunction, agent_name: Any, description: Any, function: AnyFunction) -> None:
+    what_for = (inspect.getdoc(function) or "") if description is None else description
+    setattr(wrapped, MARK, Mark(text_of(agent_name), text_of(what_for), function))
 
 
 @quietly

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from trodo_cli import __version__
 from trodo_cli.errors import NotFound
 from trodo_cli.model.event import Event
-from trodo_cli.server import ingest, otlp, runs, stream, traces, trodo
+from trodo_cli.server import agents, ingest, otlp, runs, stream, traces, trodo
 from trodo_cli.server.auth import check_scope, secret_of
 from trodo_cli.server.call import Call, Operation, Parameter, answer, in_thread
 from trodo_cli.server.errors import error_answer, failure, no_such_route
@@ -47,14 +47,10 @@ _ANALYTICS = (
 NO_RUN, NO_TRACE = "Run not found", "Trace not found"
 
 
-def _agents(_call: Call) -> Response:
-    return answer([], native=False)
-
-
 OPERATIONS: tuple[Operation, ...] = (
     Operation("GET", "/runs", "read", runs.list_runs, "List runs, newest first.", (
         Parameter("rootsOnly", "`false` for runs below another one too."), *_LIST), gives=list[RunShape]),
-    Operation("POST", "/runs", "control", runs.start_run, "Start an agent.", takes=StartRequest, gives=RunShape),
+    Operation("POST", "/runs", "control", agents.start_run, "Start an agent.", takes=StartRequest, gives=RunShape),
     Operation("GET", "/runs/{run}", "read", runs.get_run, "One run.", missing=NO_RUN, gives=RunShape),
     Operation("DELETE", "/runs/{run}", "control", runs.delete_run, "Delete a run for good.", missing=NO_RUN),
     Operation("POST", "/runs/{run}/cancel", "control", runs.cancel_run, "Ask a run, and all below it, to stop.",
@@ -75,7 +71,7 @@ OPERATIONS: tuple[Operation, ...] = (
               missing="Span not found", gives=SpanShape),
     Operation("GET", "/traces/{run}/stream", "read", stream.stream_trace, "Follow a run's spans.",
               (_SINCE, _PAYLOAD), missing=NO_TRACE, gives=str),
-    Operation("GET", "/agents", "read", _agents, "Agents that can be started here."),
+    Operation("GET", "/agents", "read", agents.list_agents, "Agents that can be started here."),
     Operation("POST", "/v1/events", "ingest", ingest.take_events, "Store events, one JSON object a line.",
               (Parameter("alive", "`false` when the producer has ended."),), takes=Event, gives=Receipt),
     Operation("POST", "/v1/traces", "ingest", otlp.take_traces, "Store spans: OTLP in protobuf or JSON.",

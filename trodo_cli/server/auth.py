@@ -68,7 +68,7 @@ def check_scope(principal: Principal, scope: str) -> None:
         raise Forbidden(f"this key may not {_MAY[scope]}: it lacks the scope `{scope}`")
 
 
-_MAY = {"ingest": "record events", "read": "read runs", "control": "cancel or delete runs"}
+_MAY = {"ingest": "record events", "read": "read runs", "control": "start, cancel or delete runs"}
 
 
 def _text(secret: bytes) -> str:

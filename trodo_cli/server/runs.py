@@ -1,20 +1,16 @@
-"""`/runs…`: list, find, start, show, cancel, delete."""
+"""`/runs…`: list, find, show, cancel, delete; `agents` starts them."""
 
-import msgspec
 from starlette.responses import Response
 
 from trodo_cli.client.base import DEFAULT_LIMIT
 from trodo_cli.client.local import LocalClient
-from trodo_cli.errors import InvalidInput, NotFound
-from trodo_cli.model import ids
-from trodo_cli.model.event import RunEnd, RunStart
+from trodo_cli.errors import NotFound
 from trodo_cli.model.run import Run
 from trodo_cli.query.plan import Cursor
 from trodo_cli.server.call import Call, answer, in_thread
 from trodo_cli.wire.agntz import page_object, run_object
 from trodo_cli.wire.agntz_query import runs_query
-from trodo_cli.wire.requests import CancelRequest, Found, StartRequest, read_list_query
-from trodo_cli.wire.values import plain_value, storable_text
+from trodo_cli.wire.requests import CancelRequest, Found, read_list_query
 
 MAX_PAGE_BYTES = 8 * 1024 * 1024
 """What the payloads of one page hold at most; a larger run is a page of its own."""
@@ -39,7 +35,7 @@ def find_run(call: Call) -> Response:
 
 
 def get_run(call: Call) -> Response:
-    return _answered(call, call.client.runs.get(call.path("run")))
+    return answered_run(call, call.client.runs.get(call.path("run")))
 
 
 def delete_run(call: Call) -> Response:
@@ -51,14 +47,6 @@ async def cancel_run(call: Call) -> Response:
     """Ask a run, and every run below it, to stop; the run as it is right now."""
     asked = await call.shaped(CancelRequest, empty=CancelRequest())
     return await in_thread(_cancelled, call, asked)
-
-
-async def start_run(call: Call) -> Response:
-    """Start an agent. One that is not registered makes a run that failed."""
-    asked = await call.shaped(StartRequest, empty=StartRequest())
-    if not asked.agent_id:
-        raise InvalidInput("Missing required field: agentId")
-    return await in_thread(_started, call, asked)
 
 
 def told_run(client: LocalClient, run: Run) -> dict[str, object]:
@@ -82,27 +70,12 @@ def _full_rows(client: LocalClient, runs: list[Run]) -> tuple[list[dict[str, obj
 
 
 def _cancelled(call: Call, asked: CancelRequest) -> Response:
-    run = call.client.runs.cancel(call.path("run"), reason=asked.reason, by=asked.by)
-    return _answered(call, run)
+    run = call.client.runs.cancel(call.path("run"), reason=asked.reason, by=asked.by, force=asked.force)
+    return answered_run(call, run)
 
 
-def _started(call: Call, asked: StartRequest) -> Response:
-    now_ns, agent = ids.now_ns(), storable_text(asked.agent_id)
-    run = Run(
-        id=ids.new_run_id(),
-        agent=agent,
-        session=storable_text(asked.session_id) if asked.session_id else None,
-        started_ns=now_ns,
-        payload=msgspec.Raw(msgspec.json.encode({"input": plain_value(asked.input)})),
-    )
-    ended = Run(id=run.id, status="failed", error=f'Agent "{agent}" not found', ended_ns=now_ns)
-    call.client.publish([RunStart(run_id=run.id, run=run), RunEnd(run_id=run.id, run=ended)])
-    answered = _answered(call, call.client.runs.get(run.id), status=201)
-    answered.headers["location"] = f"/runs/{run.id}"
-    return answered
-
-
-def _answered(call: Call, run: Run, status: int = 200) -> Response:
+def answered_run(call: Call, run: Run, status: int = 200) -> Response:
+    """One run, in the shape that is asked for."""
     if call.is_native:
         return answer(run, native=True, status=status)
     return answer(told_run(call.client, run), native=False, status=status)

@@ -16,6 +16,7 @@ class CancelRequest(msgspec.Struct, omit_defaults=True):
 
     reason: str | None = None
     by: str | None = None
+    force: bool = False
 
 
 class StartRequest(msgspec.Struct, rename="camel"):

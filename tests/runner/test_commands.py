@@ -1,0 +1,129 @@
+"""`trodo agents` and `trodo runs start`, as a person uses them."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import Cli, eventually, refused
+from tests.runner.program import Machine
+from tests.runner.stage import GATES
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    cli = Cli(tmp_path)
+    machine = Machine(cli)
+    machine.open(*GATES)
+    yield machine
+    cli.close()
+
+
+def test_the_projects_file_names_agents(machine: Machine) -> None:
+    cli = machine.cli
+    (machine.folder / "jobs.py").write_text("def triple(number: int) -> int:\n    return 3 * number\n")
+    (machine.folder / "trodo.toml").write_text('agents = ["./agents", "jobs:triple"]\n')
+    rows = {row[0]: row for row in cli.ok("agents", "list").rows}
+    assert rows["editor"] == ["editor", "function", "./agents/article.py", "Makes it shorter."]
+    assert rows["triple"] == ["triple", "function", "jobs:triple", ""]
+    shown = cli.ok("agents", "show", "triple", "--json").json
+    assert (shown["input"], shown["output"]) == ({"type": "integer"}, {"type": "integer"})
+    done = cli.ok("runs", "start", "triple", "--input", "14", "--json")
+    assert (done.json["status"], done.json["output"]) == ("completed", 42)
+
+
+def test_a_run_is_started_waited_for_and_told(machine: Machine) -> None:
+    cli, where = machine.cli, ("--agents", "agents")
+    done = cli.ok("runs", "start", "article-pipeline", *where, "--input", '"AI"')
+    (run_id,) = done.lines
+    assert cli.ok("runs", "show", run_id, "--json", "status,input").json == {
+        "status": "completed",
+        "input": "AI",
+    }
+    (machine.folder / "draft.json").write_text('"draft"')
+    followed = cli.ok("runs", "start", "editor", *where, "--input", "@draft.json", "--follow")
+    assert "← gpt-5.4-mini" in followed.out
+    piped = cli.run("runs", "start", "editor", *where, "--input", "-", "--follow", "--json", input='"draft"')
+    assert [event["type"] for event in piped.json_lines][-1] == "trace-done"
+    assert piped.code == 0
+
+
+def test_what_cannot_be_started_is_told_and_makes_no_run(machine: Machine) -> None:
+    cli, where = machine.cli, ("--agents", "agents")
+    refused(cli.run("runs", "start", "nobody", *where), 3, "no agent nobody", "trodo agents list")
+    refused(cli.run("runs", "start", "nobody"), 3, "no agent nobody", "--agents")
+    refused(cli.run("runs", "start", "editor", *where, "--input", "draft"), 2, "--input is no JSON")
+    refused(
+        cli.run("runs", "start", "editor", *where, "--input", "3"), 2, "does not fit", "agents show editor"
+    )
+    refused(cli.run("runs", "start", "editor", *where, "--input", "@nowhere"), 1, "cannot read nowhere")
+    refused(cli.run("runs", "start", "editor", "--agents", "nowhere"), 2, "no agents at nowhere")
+    refused(cli.run("runs", "start", "editor", *where, "--follow", "--detach"), 2, "do not go together")
+    refused(cli.run("runs", "start", "nobody", *where, "--detach"), 3, "no agent nobody")
+    assert cli.ok("runs", "list").out == ""
+
+
+def test_a_detached_run_goes_on_by_itself(machine: Machine) -> None:
+    (machine.folder / "go-editor").unlink()
+    (run_id,) = machine.cli.ok(
+        "runs", "start", "editor", "--agents", "agents", "--input", '"d"', "--detach"
+    ).lines
+    machine.reached("editor")
+    machine.open("editor")
+    eventually(lambda: machine.run(run_id).status == "completed")
+    eventually(machine.settled)
+
+
+def test_a_run_is_held_to_the_limits_that_are_said(machine: Machine) -> None:
+    (machine.folder / "go-editor").unlink()
+    said = ("runs", "start", "editor", "--agents", "agents", "--input", '"draft"', "--max-time")
+    done = machine.cli.run(*said, "1s", "--max-memory", "512")
+    assert done.code == 6
+    assert "ended after 1 s, the time limit" in done.err
+    refused(machine.cli.run(*said, "soon"), 2, "--max-time 'soon' is no duration")
+    refused(machine.cli.run(*said, "1s", "--target", "http://127.0.0.1:1"), 2, "limits of its own")
+
+
+def test_ctrl_c_asks_the_run_to_stop_and_a_second_one_ends_it_by_force(machine: Machine) -> None:
+    program, run_id = machine.begin("pids")
+    machine.reached("pids")
+    program.process.terminate()
+    program.told("asked the run to stop")
+    program.interrupt()
+    done = program.end()
+    assert done.code == 7
+    run = machine.run(run_id)
+    assert (run.status, run.error) == ("cancelled", "cancelled by tester: ctrl-c")
+    machine.gone(*machine.pids())
+
+
+def test_a_run_on_a_server_is_started_followed_and_ended_by_force(machine: Machine) -> None:
+    server, url = machine.serve()
+    there = ("--target", url)
+    assert "article-pipeline" in machine.cli.ok(*there, "agents", "list").out
+    done = machine.cli.ok(*there, "runs", "start", "article-pipeline", "--input", '"AI"')
+    assert machine.cli.ok(*there, "runs", "show", *done.lines, "--json", "status").json == {
+        "status": "completed"
+    }
+    (run_id,) = machine.cli.ok(*there, "runs", "start", "pids", "--detach").lines
+    machine.reached("pids")
+    cancelled = machine.cli.run(*there, "runs", "cancel", run_id, "--force", "--wait", "--json", "status")
+    assert cancelled.json == {"status": "cancelled"}
+    refused(machine.cli.run(*there, "runs", "start", "editor", "--input", "3"), 2, "does not fit")
+    refused(
+        machine.cli.run(*there, "runs", "start", "editor", "--agents", "agents"), 2, "its own agents only"
+    )
+    server.process.terminate()
+    assert server.end().code == 0
+
+
+def test_a_server_never_looks_for_agents_by_itself(machine: Machine) -> None:
+    (machine.folder / "trodo.toml").write_text('agents = "./agents"\n')
+    for named, found in (((), []), (("--agents", "trodo.toml"), ["article-pipeline"])):
+        server = machine.cli.start("serve", "--port", "0", *named)
+        url = server.line()
+        listed = json.loads(machine.cli.ok("--target", url, "agents", "list", "--json", "id").out)
+        assert [agent["id"] for agent in listed if agent["id"] == "article-pipeline"] == found
+        server.process.terminate()
+        server.end()

@@ -1,0 +1,35 @@
+"""An agent that can be started, as those see it who do not have its code."""
+
+from typing import Any
+
+import msgspec
+
+
+class Agent(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """What an agent takes and gives; both as JSON Schema."""
+
+    id: str
+    description: str = ""
+    kind: str = "function"
+    """`function`, `generator`, `sequential` or `parallel`."""
+    input: dict[str, Any] = {}
+    """Has a `default` when the agent can be started with nothing."""
+    output: dict[str, Any] = {}
+    source: str = ""
+    """The file or `module:function` that it comes from."""
+
+
+class Broken(msgspec.Struct):
+    """A source of agents that cannot be used, and why."""
+
+    source: str
+    error: str
+
+
+class Catalogue(msgspec.Struct):
+    """The agents of some sources."""
+
+    agents: list[Agent] = []
+    broken: list[Broken] = []
+    files: list[str] = []
+    """Whose change makes the catalogue old."""

@@ -1,0 +1,127 @@
+"""What a function takes and gives, read from its type hints: JSON Schema for others, and the check of a value.
+
+One parameter: the input is its value. Several, or none: the input is an object with their names.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from trodo_cli.errors import InvalidInput
+
+Function = Callable[..., Any]
+
+NOTHING: tuple[Any, ...] = (None, {})
+"""Inputs that leave every parameter at its default."""
+
+_STREAMS = ("Iterator", "Iterable", "Generator", "AsyncIterator", "AsyncIterable", "AsyncGenerator")
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+class Shape:
+    """A function's input and output. Raises `InvalidInput` for hints that have no JSON form."""
+
+    def __init__(self, function: Function) -> None:
+        hints = _hints(function)
+        parameters = inspect.signature(function).parameters.values()
+        self._names = [parameter.name for parameter in parameters if parameter.kind in _NAMED]
+        positional = [p for p in parameters if p.kind is inspect.Parameter.POSITIONAL_ONLY]
+        if positional:
+            raise InvalidInput(
+                f"the parameter `{positional[0].name}` has no name for a caller", "drop the `/`"
+            )
+        named = [parameter for parameter in parameters if parameter.kind in _NAMED]
+        self.is_optional = all(p.default is not inspect.Parameter.empty for p in named)
+        self._input = _input_type(named, hints)
+        self._output = _output_type(function, hints)
+        self.input = _schema(self._input, "takes")
+        if self.is_optional:
+            self.input["default"] = (
+                named[0].default if len(named) == 1 and _is_plain(named[0].default) else {}
+            )
+        self.output = _schema(self._output, "gives")
+
+    def arguments(self, value: Any) -> dict[str, Any]:
+        """The arguments by name that an input stands for. Raises `InvalidInput` that names what does not fit."""
+        if self.is_optional and value in NOTHING:
+            return {}
+        found = _converted(value, self._input, "the input")
+        if len(self._names) == 1:
+            return {self._names[0]: found}
+        return {name: getattr(found, name) for name in self._names}
+
+    def checked(self, result: Any) -> Any:
+        """A result made of what JSON has. Raises `InvalidInput` when it cannot be, or is not what was promised."""
+        plain = as_json(result)
+        _converted(plain, self._output, "the output")
+        return plain
+
+
+def as_json(result: Any) -> Any:
+    """A value made of what JSON has. Raises `InvalidInput` when it cannot be."""
+    try:
+        return msgspec.json.decode(msgspec.json.encode(result))
+    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
+        raise InvalidInput(
+            f"the output is not JSON-serialisable: {error}", "return text, numbers, lists, dicts"
+        ) from None
+
+
+def _converted(value: Any, kind: Any, what: str) -> Any:
+    if kind is Any or (isinstance(kind, type) and issubclass(kind, msgspec.Struct) and type(value) is kind):
+        return value
+    try:
+        return msgspec.convert(value, kind)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise InvalidInput(f"{what} does not fit: {error}", "`trodo agents show` says what fits") from None
+
+
+def _hints(function: Function) -> dict[str, Any]:
+    try:
+        return get_type_hints(function, include_extras=True)
+    except Exception as error:
+        raise InvalidInput(f"its type hints cannot be read: {error}", "mend them") from None
+
+
+def _input_type(named: list[inspect.Parameter], hints: dict[str, Any]) -> Any:
+    if len(named) == 1:
+        return hints.get(named[0].name, Any)
+    fields = [_field(parameter, hints.get(parameter.name, Any)) for parameter in named]
+    return msgspec.defstruct("Input", fields, forbid_unknown_fields=True, kw_only=True)
+
+
+def _field(parameter: inspect.Parameter, kind: Any) -> tuple[str, Any, Any]:
+    default = parameter.default
+    if default is inspect.Parameter.empty:
+        return parameter.name, kind, msgspec.field()
+    return parameter.name, kind, msgspec.field(default_factory=lambda: default)
+
+
+def _output_type(function: Function, hints: dict[str, Any]) -> Any:
+    """Of a stream: the list of its items, or the whole text when they are texts."""
+    kind = hints.get("return", Any)
+    streams = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+    if not streams:
+        return kind
+    origin = get_origin(kind) or kind
+    item = (get_args(kind) or (Any,))[0] if getattr(origin, "__name__", "") in _STREAMS else Any
+    return str if item is str else Any if item is Any else list[item]  # type: ignore[valid-type]
+
+
+def _schema(kind: Any, what: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.schema(kind)
+    except (TypeError, ValueError, RecursionError) as error:
+        first = str(error).splitlines()[0]
+        raise InvalidInput(f"what it {what} has no JSON form: {first}", "change its type hints") from None
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int | float | bool | None)
+
+
+def collected(items: list[Any]) -> Any:
+    """What a stream has given: a text when it is made of texts, else a list."""
+    return "".join(items) if items and all(isinstance(item, str) for item in items) else items

@@ -1,6 +1,7 @@
 """The explorer: a Textual app over a client."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -84,6 +85,7 @@ class Explorer(App[None]):
 
     def on_mount(self) -> None:
         sys.setswitchinterval(GIVE_WAY_SECONDS)
+        gc.freeze()  # what was imported stays: to look through it for garbage would hold up a frame
         if isinstance(self._driver, Terminal):
             self.set_interval(ALONE_SECONDS, self._leave_when_alone)
         self.push_screen(RunsScreen(RunFilter()) if self._run_id is None else TraceScreen(self._run_id))

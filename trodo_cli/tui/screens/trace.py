@@ -1,5 +1,6 @@
 """One run: its span tree with the waterfall, the details of the row under the cursor, and what can be done with it."""
 
+import gc
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -97,6 +98,7 @@ class TraceScreen(Screen[None]):
     def on_unmount(self) -> None:
         self._feed.stop()
         self._below.stop()
+        gc.unfreeze()
         if self.picture is not None:
             self.picture.release()
 
@@ -173,6 +175,7 @@ class TraceScreen(Screen[None]):
                 picture.add(rows)
             case Complete():
                 picture.complete()
+                gc.freeze()  # nothing of it is garbage; to look through it would hold up a frame
             case Opened() | State() | Failed() | Listed():
                 pass
             case event:

@@ -28,6 +28,10 @@ RUN_PLACE, CANCEL_PLACE = 0, -1
 """What a replaced number was about, when it was about no span: what the run says of itself, or a cancel request."""
 
 
+Replaced = tuple[int, int]
+"""A number that a later change took over: the number, and `first_seq` of its span or one of the places."""
+
+
 class SpanRow(msgspec.Struct):
     """A span as stored: `first_seq` names the row inside its run."""
 
@@ -54,6 +58,13 @@ class RunRow(msgspec.Struct):
     traceless: bool = False
     has_payloads: bool = False
     """Whether the registers were loaded, and are to be saved, with their payloads."""
+
+    def take_payloads(self, started: bytes, ended: bytes) -> None:
+        """The payloads of both registers, as a store keeps them."""
+        for register, data in ((self.start, started), (self.end, ended)):
+            if register is not None:
+                register.payload = stored_payload(data)
+        self.has_payloads = True
 
     @property
     def view(self) -> Run:
@@ -90,8 +101,9 @@ class Ledger:
         self.row = row
         self.changed: dict[str, SpanRow] = {}
         """Span rows to write, by span id."""
-        self.replaced: list[tuple[int, int]] = []
-        """Numbers that a later change took over: the number, and `first_seq` of its span or one of the places."""
+        self.replaced: list[Replaced] = []
+        self.known_seq = row.last_seq
+        """The last number of the rows that were there before."""
         self._known = known
         self._load_payload = load_payload
 

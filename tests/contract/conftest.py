@@ -11,7 +11,10 @@ from tests.server.hosting import hosted
 from trodo_cli.client.base import Client
 from trodo_cli.client.local import LocalClient
 from trodo_cli.model import ids
+from trodo_cli.stores.base import Store
+from trodo_cli.stores.postgres import PostgresStore
 from trodo_cli.stores.sqlite import SqliteStore
+from trodo_cli.stores.store import TableStore
 
 
 class Clock:
@@ -31,15 +34,18 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-@pytest.fixture(params=["file", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "trodo.db" if request.param == "file" else None)
+@pytest.fixture(params=["file", "memory", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "postgres":
+        store: Store = PostgresStore(request.getfixturevalue("postgres"))
+    else:
+        store = SqliteStore(tmp_path / "trodo.db" if request.param == "file" else None)
     yield store
     store.close()
 
 
 @pytest.fixture
-def keeper(store: SqliteStore, clock: Clock) -> LocalClient:
+def keeper(store: Store, clock: Clock) -> LocalClient:
     """The client of whoever runs the store, in this process."""
     return LocalClient(store, OWNER)
 
@@ -55,12 +61,14 @@ def client(request: pytest.FixtureRequest, keeper: LocalClient) -> Iterator[Clie
 
 
 @pytest.fixture
-def row_counts(store: SqliteStore) -> Callable[[], dict[str, int]]:
+def row_counts(store: TableStore) -> Callable[[], dict[str, int]]:
     """How many rows each table holds, read past the store: what is gone for readers must be gone."""
 
     def count() -> dict[str, int]:
         with store._database.read() as connection:
-            tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
-            return {str(name): connection.execute(f"SELECT count(*) FROM {name}").get for (name,) in tables}
+            tables = ["runs", "spans", "payloads", "run_payloads", "replaced", "drops", "keys"]
+            return {
+                name: connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0] for name in tables
+            }
 
     return count

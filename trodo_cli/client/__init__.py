@@ -21,6 +21,8 @@ def connect(target: str, *, create: bool = True, key_of: Callable[[], str | None
         from trodo_cli.client.hosted import open_server
 
         return open_server(target, key_of)
+    if target.startswith(("postgresql://", "postgres://")):
+        return _open_database(target, create=create)
     if "://" in target:
         scheme = target.partition("://")[0]
         raise InvalidInput(
@@ -33,6 +35,18 @@ def connect(target: str, *, create: bool = True, key_of: Callable[[], str | None
 
     path = None if target == "memory:" else Path(target).expanduser()
     return LocalClient(SqliteStore(path, create=create), LOCAL_OWNER)
+
+
+def _open_database(url: str, *, create: bool) -> Client:
+    from trodo_cli.client.local import LocalClient
+    from trodo_cli.stores.postgres import PostgresStore
+
+    try:
+        return LocalClient(PostgresStore(url, create=create), LOCAL_OWNER)
+    except ImportError:
+        raise InvalidInput(
+            "this installation cannot open PostgreSQL", "install it with `pip install 'trodo-cli[postgres]'`"
+        ) from None
 
 
 def open_target(target: str | None = None, api_key: str | None = None) -> Client:

@@ -85,7 +85,7 @@ def test_help_loads_no_store_and_nothing_of_other_commands(cli: Cli, command: tu
     [
         ("runs", "list"), ("runs", "list", "--json"), ("runs", "show", "latest"),
         ("runs", "show", "latest", "--json"), ("trace", "show", "latest"), ("trace", "show", "latest", "--json"),
-        ("tail", "latest"), ("tail", "latest", "--json"), ("doctor",), ("spool", "status"), ("spool", "drain"),
+        ("tail", "latest"), ("tail", "latest", "--json"), ("spool", "status"), ("spool", "drain"),
         ("config", "list"), ("config", "path"),
     ],
     ids=" ".join,

@@ -13,6 +13,10 @@ _HOMES = {
     "TrodoError": "trodo_cli.errors",
     "RunHandle": "trodo_cli.sdk.run",
     "SpanHandle": "trodo_cli.sdk.span",
+    "Telemetry": "trodo_cli.sdk.telemetry",
+    "propagation_headers": "trodo_cli.sdk.propagate",
+    **dict.fromkeys(("asgi_middleware", "fastapi_middleware"), "trodo_cli.sdk.asgi"),
+    **dict.fromkeys(("get_tracer", "register_otel"), "trodo_cli.sdk.otel"),
     **dict.fromkeys(("agent", "llm", "retrieval", "tool", "trace"), "trodo_cli.sdk.wrappers"),
 }
 """Where a public name lives; the others are functions of `sdk.tracing`."""
@@ -21,18 +25,25 @@ __all__ = [
     "RunCancelled",
     "RunHandle",
     "SpanHandle",
+    "Telemetry",
     "TrodoError",
     "__version__",
     "agent",
+    "asgi_middleware",
     "check_cancelled",
     "connect",
     "current_run_id",
     "current_span_id",
     "end_run",
+    "fastapi_middleware",
+    "feedback",
     "flush",
+    "get_tracer",
     "init",
     "join_run",
     "llm",
+    "propagation_headers",
+    "register_otel",
     "retrieval",
     "shutdown",
     "span",
@@ -40,6 +51,7 @@ __all__ = [
     "tool",
     "trace",
     "track_llm_call",
+    "track_mcp",
     "wrap_agent",
 ]
 
@@ -48,13 +60,18 @@ if TYPE_CHECKING:
 
     from trodo_cli.client.base import Client
     from trodo_cli.errors import RunCancelled, TrodoError
+    from trodo_cli.sdk.asgi import asgi_middleware, fastapi_middleware
+    from trodo_cli.sdk.otel import get_tracer, register_otel
+    from trodo_cli.sdk.propagate import propagation_headers
     from trodo_cli.sdk.run import RunHandle
     from trodo_cli.sdk.span import SpanHandle
+    from trodo_cli.sdk.telemetry import Telemetry
     from trodo_cli.sdk.tracing import (
         check_cancelled,
         current_run_id,
         current_span_id,
         end_run,
+        feedback,
         flush,
         init,
         join_run,
@@ -62,6 +79,7 @@ if TYPE_CHECKING:
         span,
         start_run,
         track_llm_call,
+        track_mcp,
         wrap_agent,
     )
     from trodo_cli.sdk.wrappers import agent, llm, retrieval, tool, trace

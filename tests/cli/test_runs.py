@@ -16,7 +16,7 @@ RUN_FIELDS = [
     "output_tokens", "cost", "error", "error_type", "session", "user", "tags", "parent_id", "heartbeat_at",
     "cancel",
 ]  # fmt: skip
-DETAIL_FIELDS = [*RUN_FIELDS, "input", "output", "metadata", "last_seq"]
+DETAIL_FIELDS = [*RUN_FIELDS, "input", "output", "metadata", "feedback", "last_seq"]
 
 COMPLETED, FAILED, CANCELLED, LOST, CHILD = (run_id(number) for number in range(1, 6))
 

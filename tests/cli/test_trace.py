@@ -15,7 +15,7 @@ SPAN_FIELDS = [
     "provider", "tool", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
     "reasoning_tokens", "cost", "level", "error", "error_type", "status_code",
 ]  # fmt: skip
-SPAN_DETAIL_FIELDS = [*SPAN_FIELDS, "input", "output", "attributes", "events", "stack"]
+SPAN_DETAIL_FIELDS = [*SPAN_FIELDS, "input", "output", "attributes", "events", "stack", "priced", "origin"]
 
 LONG_INPUT = "\n".join(f"line {number}" for number in range(40))
 

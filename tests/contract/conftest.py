@@ -66,7 +66,7 @@ def row_counts(store: TableStore) -> Callable[[], dict[str, int]]:
 
     def count() -> dict[str, int]:
         with store._database.read() as connection:
-            tables = ["runs", "spans", "payloads", "run_payloads", "replaced", "drops", "keys"]
+            tables = ["runs", "spans", "payloads", "run_payloads", "replaced", "wrapping", "drops", "keys"]
             return {
                 name: connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0] for name in tables
             }

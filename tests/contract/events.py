@@ -4,8 +4,16 @@ from typing import Any
 
 import msgspec
 
-from trodo_cli.model.event import CancelRequested, RunEnd, RunStart, SpanEnd, SpanStart, SpanUpdate
-from trodo_cli.model.run import Cancel, Run
+from trodo_cli.model.event import (
+    CancelRequested,
+    FeedbackGiven,
+    RunEnd,
+    RunStart,
+    SpanEnd,
+    SpanStart,
+    SpanUpdate,
+)
+from trodo_cli.model.run import Cancel, Feedback, Run
 from trodo_cli.model.span import Span
 
 SECOND = 10**9
@@ -41,6 +49,10 @@ def span_end(run_id: str, span_id: str, **said: Any) -> SpanEnd:
 
 def cancel_request(run_id: str, requested_ns: int = NOW, **said: Any) -> CancelRequested:
     return CancelRequested(run_id=run_id, cancel=Cancel(requested_ns=requested_ns, **said))
+
+
+def feedback(run_id: str, at_ns: int = NOW, **said: Any) -> FeedbackGiven:
+    return FeedbackGiven(run_id=run_id, feedback=(Feedback(at_ns=at_ns, **said),))
 
 
 def payload(**parts: Any) -> msgspec.Raw:

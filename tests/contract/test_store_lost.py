@@ -31,6 +31,11 @@ def test_a_silent_run_is_lost_after_fifteen_seconds_and_not_before(store: Store)
     ]
 
 
+def test_a_run_whose_producer_needs_more_time_is_lost_only_after_that(store: Store) -> None:
+    append(store, run_start("r", patience_ns=60 * SECOND))
+    assert [status(store, NOW + 60 * SECOND), status(store, NOW + 60 * SECOND + 1)] == ["running", "lost"]
+
+
 def test_a_heartbeat_keeps_a_run_and_finds_a_lost_one_again(store: Store) -> None:
     append(store, run_start("r"))
     store.heartbeat(OWNER, ["r"], NOW + 10 * SECOND)

@@ -34,6 +34,7 @@ from tests.server.served import NATIVE, finished_run, lines, live_run, program
 from trodo_cli.client import connect
 from trodo_cli.client.base import RunFilter
 from trodo_cli.model.event import Event, TraceDone
+from trodo_cli.model.hearsay import Claim
 from trodo_cli.model.run import Run
 
 PATIENCE_SECONDS = 60
@@ -301,6 +302,11 @@ MOMENTS = st.lists(
 PAYLOADS = JSON | st.fixed_dictionaries(
     {}, optional={"input": JSON, "output": JSON, "attributes": NOTES, "events": MOMENTS, "stack": TEXTS}
 )
+HEARSAY = st.just({}) | st.dictionaries(
+    st.sampled_from(["agent", "session", "user", "parent", "status", "input", "over"]) | TEXTS,
+    st.tuples(TEXTS, JSON | st.tuples(st.sampled_from(["completed", "failed"]), TEXTS, st.none())),
+    max_size=4,
+)
 BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     str: TEXTS,
     int: INTEGERS,
@@ -308,6 +314,7 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     tuple[str, ...]: st.lists(TEXTS, max_size=3),
     msgspec.Raw: PAYLOADS,
     NoneType: st.none(),
+    dict[str, Claim]: HEARSAY,
 }
 BY_NAME = {"id": NAMES, "run_id": NAMES, "parent_id": NAMES}
 OF_THE_STORE = {*Run.__struct_fields__[Run.__struct_fields__.index("owner") :]}

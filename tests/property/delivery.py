@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.contract.events import NOW, cancel_request, payload, run_end, run_start
+from tests.contract.events import NOW, cancel_request, feedback, payload, run_end, run_start
 from trodo_cli.model.event import Event, SpanEnd, SpanStart, SpanUpdate
 from trodo_cli.model.ids import root_span_id
 from trodo_cli.model.payload import NO_PAYLOAD
@@ -89,6 +89,11 @@ def run_ends(draw: st.DrawFn, of: st.SearchStrategy[str] = run_ids) -> Event:
 @st.composite
 def cancel_requests(draw: st.DrawFn, of: st.SearchStrategy[str] = run_ids) -> Event:
     return cancel_request(draw(of), draw(times), by=draw(st.sampled_from([None, "ada"])))
+
+
+@st.composite
+def feedback_given(draw: st.DrawFn, of: st.SearchStrategy[str] = run_ids) -> Event:
+    return feedback(draw(of), draw(times), comment=draw(st.sampled_from([None, "a", "b"])))
 
 
 @dataclass(frozen=True)

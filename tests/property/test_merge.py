@@ -17,6 +17,7 @@ from tests.property.delivery import (
     cancel_requests,
     deliveries,
     families,
+    feedback_given,
     parent_ids,
     run_ends,
     run_starts,
@@ -103,7 +104,7 @@ def test_any_order_repetition_and_split_leave_the_same_store(delivery: Delivery)
         assert dump(shuffled) == dump(plain)
 
 
-@given(of_one_run(run_ends, cancel_requests))
+@given(of_one_run(run_ends, cancel_requests, feedback_given))
 @bounded
 def test_requests_to_stop_one_run_leave_the_same_store_in_any_order(delivery: Delivery) -> None:
     with filled(delivery.events) as plain, filled(*delivery.batches) as shuffled:
@@ -124,7 +125,7 @@ def open_requests(store: Store) -> dict[str, object]:
     }
 
 
-@given(of_all_runs(run_ends, cancel_requests))
+@given(of_all_runs(run_ends, cancel_requests, feedback_given))
 @bounded
 def test_every_run_is_numbered_without_gaps_and_repetitions_number_nothing(delivery: Delivery) -> None:
     with filled(*delivery.batches) as store:
@@ -142,7 +143,7 @@ def test_a_trace_folded_in_any_order_is_the_same(delivery: Delivery) -> None:
     assert seen(folded("r", flat(delivery))) == seen(folded("r", delivery.events))
 
 
-@given(of_one_run(run_ends, cancel_requests))
+@given(of_one_run(run_ends, cancel_requests, feedback_given))
 @bounded
 def test_a_trace_folded_with_requests_in_any_order_is_the_same(delivery: Delivery) -> None:
     assert seen(folded("r", flat(delivery))) == seen(folded("r", delivery.events))
@@ -156,7 +157,7 @@ def test_a_trace_folded_from_events_is_the_one_a_store_gives(delivery: Delivery)
             assert seen(folded(run_id, delivery.events)) == seen(trace)
 
 
-@given(of_all_runs(run_ends, cancel_requests), st.integers(1, 5))
+@given(of_all_runs(run_ends, cancel_requests, feedback_given), st.integers(1, 5))
 @bounded
 def test_a_trace_folded_from_a_stores_stream_is_the_one_it_gives(delivery: Delivery, page: int) -> None:
     with filled(*delivery.batches) as store:
@@ -164,7 +165,7 @@ def test_a_trace_folded_from_a_stores_stream_is_the_one_it_gives(delivery: Deliv
             assert seen(folded(run_id, events_of(store, run_id, page=page))) == seen(trace)
 
 
-@given(of_one_run(run_ends, cancel_requests))
+@given(of_one_run(run_ends, cancel_requests, feedback_given))
 @bounded
 def test_who_follows_a_run_from_its_beginning_ends_with_the_trace_a_store_gives(delivery: Delivery) -> None:
     followed, given_at_last = follow(delivery.batches, payload=True)

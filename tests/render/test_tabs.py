@@ -254,3 +254,31 @@ def test_every_tab_is_inert_and_keeps_to_the_width_whatever_it_shows(
         check(lines, width)
         assert lines
         assert one.lines(0, 7, width) == lines[:7]
+
+
+def test_the_overview_tells_what_the_attributes_of_a_model_call_say() -> None:
+    said = {
+        "gen_ai.response.finish_reasons": ["stop", "length"],
+        "gen_ai.response.time_to_first_chunk": 0.25,
+        "gen_ai.tool.call.id": "call-1",
+    }
+    text = "\n".join(shown("Overview", span("a", payload=payload(attributes=said, priced="table of May"))))
+    for fact in (
+        "first token 250ms",
+        "finish      stop, length",
+        "call id     call-1",
+        "priced by   table of May",
+    ):
+        assert fact in text
+
+
+def test_a_model_call_that_nobody_can_price_says_so() -> None:
+    made = span("a", kind="model", model="nobody-knows-it", usage=Usage(input=1, output=1))
+    assert "cost        unknown: no price for nobody-knows-it" in shown("Overview", made)
+    assert "cost        $0.50" in shown("Overview", msgspec.structs.replace(made, cost=0.5))
+    assert not any("cost" in line for line in shown("Overview", span("a", kind="tool")))
+
+
+def test_where_a_span_came_from_has_a_tab_of_its_own() -> None:
+    origin = {"resource": {"attributes": {"service.name": "svc"}}}
+    assert any("svc" in line for line in shown("Origin", span("a", payload=payload(origin=origin))))

@@ -37,6 +37,11 @@ class Policy(NamedTuple):
 
 SPAN = '{{"type":"span-start","run_id":"{run}","span":{{"id":"more","started_ns":1}}}}'
 
+OTLP = (
+    '{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"traceId":"{run}","spanId":"00000000000000aa",'
+    '"startTimeUnixNano":"1"}}]}}]}}]}}'
+)
+
 POLICY = {
     "GET /runs": Policy("read", 200, 200, "/runs?agentId={run}"),
     "POST /runs": Policy("control", 201, 201, "/runs", '{{"agentId":"x","sessionId":"{run}"}}', tells=False),
@@ -53,11 +58,38 @@ POLICY = {
     "GET /traces/{run}/stream": Policy("read", 200, 404, "/traces/{run}/stream?since=1"),
     "GET /agents": Policy("read", 200, 200, "/agents", tells=False),
     "POST /v1/events": Policy("ingest", 200, 200, "/v1/events", SPAN, is_live=True),
+    "POST /v1/traces": Policy("ingest", 200, 200, "/v1/traces", OTLP, tells=False),
+    "POST /api/sdk/otel/v1/traces": Policy("ingest", 200, 200, "/api/sdk/otel/v1/traces", OTLP, tells=False),
     "POST /v1/heartbeats": Policy("ingest", 200, 200, "/v1/heartbeats", '{{"runs":["{run}"]}}', is_live=True),
     "POST /v1/asked": Policy("ingest", 200, 200, "/v1/asked", '{{"runs":["{run}"]}}', is_live=True),
     "POST /v1/drops": Policy("ingest", 204, 204, "/v1/drops", '{{"dropped":{{"full":1}}}}', tells=False),
     "GET /v1/drops": Policy("read", 200, 200, "/v1/drops", tells=False),
 }
+
+SDK = "/api/sdk"
+RUN_BODY = '{{"run":{{"run_id":"{run}","agent_name":"x","started_at":"2026-11-22T01:42:29Z"}}}}'
+SPANS_BODY = '{{"spans":[{{"span_id":"more","run_id":"{run}","started_at":"2026-11-22T01:42:29Z"}}]}}'
+
+POLICY |= {
+    f"POST {SDK}{path}": Policy("ingest", 200, 200, SDK + path, body, is_live=True, tells=False)
+    for path, body in {
+        "/batch": '{{"items":[' + RUN_BODY + "]}}",
+        "/runs/ingest": RUN_BODY,
+        "/runs/start": RUN_BODY,
+        "/runs/{run}/end": '{{"status":"ok","ended_at":"2026-11-22T01:42:29Z"}}',
+        "/runs/{run}/spans": SPANS_BODY,
+        "/runs/{run}/feedback": '{{"satisfaction":"positive"}}',
+        "/spans/append": SPANS_BODY,
+    }.items()
+}
+POLICY |= {
+    f"POST {path}": Policy("ingest", 200, 200, path.replace("{method}", "set"), "{{}}", tells=False)
+    for path in (
+        f"{SDK}/track", "/api/events", "/api/events/bulk", f"{SDK}/identify", f"{SDK}/reset", f"{SDK}/wallet-address",
+        f"{SDK}/users/upsert", f"{SDK}/people/{{method}}", f"{SDK}/groups/{{method}}",
+        f"{SDK}/groups/profile/{{method}}",
+    )
+}  # fmt: skip
 
 PUBLIC = {"GET /health", "GET /openapi.json"}
 """What needs no key and tells nothing of anybody."""
@@ -263,7 +295,8 @@ def tried(
     policy = POLICY[name]
     target = policy.target.format(run=run_id, part=run_id[:20])
     body = policy.body.format(run=run_id).encode()
-    answer = server.ask(name.partition(" ")[0], target, *headers, secret=secret, body=body)
+    media = ("content-type: application/json",) if policy.body == OTLP else ()
+    answer = server.ask(name.partition(" ")[0], target, *media, *headers, secret=secret, body=body)
     text = answer.body.decode()
     for sought, blank in ((run_id, "RUN"), (run_id[:20], "PART"), (run_id[-16:], "ROOT")):
         text = text.replace(sought, blank)

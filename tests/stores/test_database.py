@@ -22,6 +22,9 @@ from trodo_cli.stores.database import Database
 from trodo_cli.stores.schema import APPLICATION_ID, MIGRATIONS
 from trodo_cli.stores.sqlite import SqliteStore
 
+SCHEMA_BYTES = 128 * 1024
+"""The first pages of a file, which say what tables there are."""
+
 # -- whose file it is --------------------------------------------------------------------------------
 
 
@@ -109,9 +112,10 @@ def test_a_name_that_is_no_file_name_is_refused_in_words(
 
 def test_a_damaged_file_is_reported_in_words(path: Path) -> None:
     with opened(path) as store:
-        append(store, *[run_start(f"r{number}") for number in range(300)])
+        append(store, *[run_start(f"r{number}") for number in range(900)])
     content = path.read_bytes()
-    path.write_bytes(content[:8192] + b"Z" * (len(content) - 8192))
+    assert len(content) > 2 * SCHEMA_BYTES
+    path.write_bytes(content[:SCHEMA_BYTES] + b"Z" * (len(content) - SCHEMA_BYTES))
     with opened(path) as store:
         for use in (lambda: listed(store), lambda: append(store, run_start("new"))):
             with pytest.raises(Unavailable, match="damaged"):

@@ -12,6 +12,7 @@ from trodo_cli.errors import InvalidInput
 from trodo_cli.model.event import (
     CancelRequested,
     Event,
+    FeedbackGiven,
     RunEnd,
     RunStart,
     SpanEnd,
@@ -20,7 +21,7 @@ from trodo_cli.model.event import (
     TraceDone,
 )
 from trodo_cli.model.payload import NO_PAYLOAD
-from trodo_cli.model.run import Cancel, Run, RunStatus
+from trodo_cli.model.run import Cancel, Feedback, Run, RunStatus
 from trodo_cli.model.span import Span, SpanStatus, Usage
 from trodo_cli.wire.native import read_event, write_event
 from trodo_cli.wire.values import storable_text
@@ -84,6 +85,14 @@ runs = st.builds(
     payload=payloads,
 )
 cancels = st.builds(Cancel, requested_ns=times, by=maybe, reason=maybe, delivered_ns=counts)
+feedbacks = st.builds(
+    Feedback,
+    at_ns=times,
+    satisfaction=maybe,
+    rating=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    comment=maybe,
+    user=maybe,
+)
 seqs = st.integers(0, 2**53)
 
 
@@ -91,7 +100,9 @@ seqs = st.integers(0, 2**53)
 def events(draw: st.DrawFn) -> Event:
     """Any event in canonical form."""
     kind = draw(
-        st.sampled_from([RunStart, RunEnd, TraceDone, SpanStart, SpanUpdate, SpanEnd, CancelRequested])
+        st.sampled_from(
+            [RunStart, RunEnd, TraceDone, SpanStart, SpanUpdate, SpanEnd, CancelRequested, FeedbackGiven]
+        )
     )
     seq = draw(seqs)
     if kind in (RunStart, RunEnd, TraceDone):
@@ -100,6 +111,9 @@ def events(draw: st.DrawFn) -> Event:
         return kind(run_id=run.id, seq=seq, run=run)
     if kind is CancelRequested:
         return CancelRequested(run_id=draw(run_ids), seq=seq, cancel=draw(cancels))
+    if kind is FeedbackGiven:
+        given = draw(st.lists(feedbacks, max_size=2).map(tuple))
+        return FeedbackGiven(run_id=draw(run_ids), seq=seq, feedback=given)
     return kind(run_id=draw(run_ids), seq=seq, span=draw(spans))
 
 

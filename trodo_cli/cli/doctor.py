@@ -40,6 +40,7 @@ def _findings(context: Context) -> Iterator[Finding]:
     import platform
 
     from trodo_cli import __version__
+    from trodo_cli.wire.pricing import price_table
 
     yield "trodo", "ok", f"{__version__} on Python {platform.python_version()}"
     yield "target", "info", f"{context.target.shown} ({context.target.source})"
@@ -50,6 +51,7 @@ def _findings(context: Context) -> Iterator[Finding]:
     else:
         yield from _answer(context)
     yield from _spool()
+    yield "prices", "info", price_table()
 
 
 def _key(context: Context) -> Iterator[Finding]:

@@ -1,11 +1,13 @@
 """What runs, spans and events tell under `--json`: field names and how each is read."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from trodo_cli.cli.output import Fields
 from trodo_cli.model.event import (
     CancelRequested,
     Event,
+    FeedbackGiven,
     RunEnd,
     RunStart,
     SpanEnd,
@@ -13,7 +15,7 @@ from trodo_cli.model.event import (
     SpanUpdate,
     TraceDone,
 )
-from trodo_cli.model.run import Cancel, Run
+from trodo_cli.model.run import Cancel, Feedback, Run
 from trodo_cli.model.span import Span
 from trodo_cli.render.format import iso
 
@@ -50,6 +52,7 @@ RUN_DETAIL_FIELDS: Fields = {
     "input": lambda run: run.details.input,
     "output": lambda run: run.details.output,
     "metadata": lambda run: run.details.attributes,
+    "feedback": lambda run: feedback_records(run.feedback),
     "last_seq": lambda run: run.last_seq,
 }
 """Of one run."""
@@ -86,6 +89,8 @@ SPAN_DETAIL_FIELDS: Fields = {
     "attributes": lambda span: span.details.attributes,
     "events": lambda span: span.details.events,
     "stack": lambda span: span.details.stack,
+    "priced": lambda span: span.details.priced,
+    "origin": lambda span: span.details.origin or None,
 }
 """Of a span with everything."""
 
@@ -106,6 +111,18 @@ def cancel_record(cancel: Cancel | None) -> dict[str, Any] | None:
         "reason": cancel.reason,
         "delivered_at": _time(cancel.delivered_ns),
     }
+
+
+def feedback_records(feedback: Sequence[Feedback]) -> list[dict[str, Any]]:
+    """What people said of a run, each without what they left out."""
+    return [
+        {"at": _time(said.at_ns), **{name: value for name, value in _parts(said) if value not in (None, {})}}
+        for said in feedback
+    ]
+
+
+def _parts(said: Feedback) -> list[tuple[str, Any]]:
+    return [(name, getattr(said, name)) for name in Feedback.__struct_fields__ if name != "at_ns"]
 
 
 def _span_record(event: Event) -> dict[str, Any] | None:
@@ -132,5 +149,6 @@ EVENT_FIELDS: Fields = {
     "span": _span_record,
     "run": _run_record,
     "cancel": lambda event: cancel_record(event.cancel) if isinstance(event, CancelRequested) else None,
+    "feedback": lambda event: feedback_records(event.feedback) if isinstance(event, FeedbackGiven) else None,
 }
 """Of an event of a stream; the parts that an event does not have are left out of its record."""

@@ -50,7 +50,7 @@ def list_runs(
     from trodo_cli.cli import output
     from trodo_cli.cli.records import RUN_FIELDS
     from trodo_cli.model.ids import now_ns
-    from trodo_cli.model.run import MAX_SUMMAND
+    from trodo_cli.model.totals import MAX_SUMMAND
     from trodo_cli.query.plan import RunFilter
     from trodo_cli.query.times import read_duration, read_instant
 

@@ -67,6 +67,7 @@ def _serve(client: "Client", listener: "socket", is_local: bool, allowed: list[s
     url = shown_url(listener)
 
     def started() -> None:
+        service.begin()
         output.write_text(url)
         note(f"serving {shown}; ctrl-c stops")
 

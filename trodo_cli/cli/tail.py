@@ -12,6 +12,7 @@ from trodo_cli.cli.diagnostics import ExitCode, note
 from trodo_cli.cli.options import Json, RunReference, Target, whole_number
 from trodo_cli.errors import NotFound
 from trodo_cli.model.event import Event, RunStart, TraceDone
+from trodo_cli.model.run import LOST_AFTER_NS
 
 if TYPE_CHECKING:
     from trodo_cli.client.base import StreamState
@@ -80,6 +81,7 @@ class _Following:
         self.run_id = run_id
         self.last_seq = after
         self.status = ""
+        self.patience_ns = LOST_AFTER_NS
         self._announced = self._away = False
 
     def connection(self, state: "StreamState") -> None:
@@ -102,11 +104,14 @@ class _Following:
         self.last_seq = event.seq or self.last_seq
         self._announced = self._announced or isinstance(event, RunStart)
         if isinstance(event, TraceDone):
-            self.status = event.run.status
+            self.status, self.patience_ns = event.run.status, event.run.patience_ns
 
     def result(self) -> ExitCode:
         if self.status == "lost":
-            note(f"{self.run_id} is lost: it gave no sign of life for 15 s")
+            from trodo_cli.render.format import duration
+
+            silence = duration(self.patience_ns)
+            note(f"{self.run_id} is lost: it gave no sign of life for {silence}")
             note(f"       should it come back: trodo tail {self.run_id} --since {self.last_seq}")
         return _RESULTS.get(self.status, ExitCode.OK)
 

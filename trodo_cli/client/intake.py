@@ -1,4 +1,4 @@
-"""Lines of events into a store; one that cannot be read or stored does not spoil the others."""
+"""Lines or items of events into a store; one that cannot be read or stored does not spoil the others."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
@@ -20,8 +20,16 @@ Admit = Callable[[Event], None]
 """Raises `InvalidInput` for an event that must not come in."""
 
 
+Read = Callable[[bytes], Sequence[Event]]
+"""The events behind a line or an item. Raises `InvalidInput`."""
+
+
 class Publisher(Protocol):
     def publish(self, events: Sequence[Event], *, alive: bool = True) -> Appended: ...
+
+
+def _read_line(line: bytes) -> Sequence[Event]:
+    return (read_event(line),)
 
 
 class Intake:
@@ -32,16 +40,21 @@ class Intake:
         lines: Iterable[tuple[int, bytes]],
         check: CheckLine = lambda _line: None,
         admit: Admit = lambda _event: None,
+        *,
+        read: Read = _read_line,
+        most_refusals: int = MAX_REFUSALS,
     ) -> None:
         self.events: list[Numbered] = []
         self._refused = 0
         self._refusals: list[Refusal] = []
+        self._most_refusals = most_refusals
         for number, line in lines:
             try:
                 check(line)
-                event = read_event(line)
-                admit(event)
-                self.events.append((number, event))
+                events = read(line)
+                for event in events:
+                    admit(event)
+                self.events += [(number, event) for event in events]
             except InvalidInput as error:
                 self._refuse(number, error.message)
 
@@ -49,7 +62,7 @@ class Intake:
         """Publish what could be read. Raises `Unavailable` or `StorageFull`; then nothing of it is stored."""
         appended = self._published(store, self.events, alive)
         self._refusals.sort(key=lambda refusal: refusal.line)
-        return Receipt(appended.stored, appended.known, self._refused, self._refusals[:MAX_REFUSALS])
+        return Receipt(appended.stored, appended.known, self._refused, self._refusals)
 
     def _published(self, store: Publisher, numbered: Sequence[Numbered], alive: bool) -> Appended:
         try:
@@ -65,5 +78,5 @@ class Intake:
 
     def _refuse(self, line: int, error: str) -> None:
         self._refused += 1
-        if len(self._refusals) < MAX_REFUSALS:
+        if len(self._refusals) < self._most_refusals:
             self._refusals.append(Refusal(line, error))

@@ -27,6 +27,7 @@ from trodo_cli.model.span import Span
 from trodo_cli.model.trace import Trace
 from trodo_cli.query.plan import STATUS_WORDS, Cursor, RunFilter, read_cursor
 from trodo_cli.stores.base import Appended, Page, Store
+from trodo_cli.wire.pricing import price_span, price_spans
 from trodo_cli.wire.receipt import Receipt
 
 _NTH = re.compile(r"@([1-9][0-9]{0,5})")
@@ -155,6 +156,8 @@ class LocalTraces:
         if not payload:
             run.payload = NO_PAYLOAD
         spans = self._hub.store.spans(self._owner, run.id, payload=payload)
+        if not self._hub.prices:
+            price_spans(spans, payload=payload)
         return Trace.from_rows(run, spans, self._below(run.id))
 
     def pages(self, run_id: str) -> Iterator[list[Span]]:
@@ -198,6 +201,8 @@ class LocalTraces:
         if span is None:
             self.traced(run_id)
             raise no_span(run_id, span_id)
+        if not self._hub.prices:
+            price_span(span)
         return span
 
     def news(self, run_id: str, after: int, *, payload: bool = True, limit: int = PAGE_EVENTS) -> list[Event]:

@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from trodo_cli.model.run import Cancel, Run
+from trodo_cli.model.run import Cancel, Feedback, Run
 from trodo_cli.model.span import Span
 
 
@@ -45,6 +45,13 @@ class CancelRequested(_Event, tag="cancel-requested"):
     cancel: Cancel
 
 
+class FeedbackGiven(_Event, tag="feedback-given"):
+    """Somebody said what they think of the run, also long after its end."""
+
+    feedback: tuple[Feedback, ...]
+    """As told by a store, all there is by then."""
+
+
 class TraceDone(_Event, tag="trace-done"):
     """Closes a stream: nothing more is expected. Says no `seq`; it is the stream's word, not the run's."""
 
@@ -53,4 +60,4 @@ class TraceDone(_Event, tag="trace-done"):
 
 SpanEvent: TypeAlias = SpanStart | SpanUpdate | SpanEnd
 RunEvent: TypeAlias = RunStart | RunEnd
-Event: TypeAlias = SpanEvent | RunEvent | CancelRequested | TraceDone
+Event: TypeAlias = SpanEvent | RunEvent | CancelRequested | FeedbackGiven | TraceDone

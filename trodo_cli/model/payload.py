@@ -14,6 +14,10 @@ class Payload(msgspec.Struct, omit_defaults=True, kw_only=True):
     events: list[dict[str, Any]] = msgspec.field(default_factory=list)
     """Moments inside the span: `{"name", "at_ns", "attributes"}`."""
     stack: str | None = None
+    priced: str | None = None
+    """The price table by which the cost was worked out; None for one that was sent."""
+    origin: dict[str, Any] = msgspec.field(default_factory=dict)
+    """What else a foreign producer sent: resource, scope, links and the like."""
 
 
 def written(struct: msgspec.Struct) -> str:

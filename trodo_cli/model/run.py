@@ -2,16 +2,20 @@
 
 What producers say of a run is kept as two registers, the latest announcement and the first end,
 and the run a reader sees is the end laid over the announcement. Both registers are an extremum,
-so any order, repetition or split of the events ends in the same run.
+so any order, repetition or split of the events ends in the same run. What its spans say of a run
+(`hearsay`) counts as long as nobody announced it.
 """
 
-from typing import Literal, get_args
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
 
 import msgspec
 
+from trodo_cli.model.hearsay import PATIENCE_NS, Claim, Claims, better, joined_claims
 from trodo_cli.model.ids import root_span_id
 from trodo_cli.model.payload import NO_PAYLOAD, Payload, payload_of, written
 from trodo_cli.model.span import Span, SpanStatus
+from trodo_cli.model.totals import Totals
 
 RunStatus = Literal["pending", "running", "completed", "failed", "cancelled", "lost"]
 RUN_STATUSES: tuple[str, ...] = get_args(RunStatus)
@@ -21,13 +25,14 @@ _STATUS_SYNONYMS = {"ok": "completed", "error": "failed", "draining": "running",
 
 _SPAN_STATUS: dict[str, SpanStatus] = {"completed": "ok", "failed": "error", "cancelled": "cancelled"}
 
-NANOS = 10**9
-
-MAX_SUMMAND = 10**9
-"""A count of tokens or a cost from here on is no real one and is left out of sums."""
-
 LOST_AFTER_NS = 15 * 10**9
-"""A running run that gave no sign of life for this long is shown as lost."""
+"""A running run that gave no sign of life for this long is shown as lost, unless its producer says another time."""
+
+MAX_FEEDBACK = 100
+"""How many judgements of one run are kept: the first ones."""
+
+HEARD_LOST_AFTER_NS = LOST_AFTER_NS + PATIENCE_NS
+"""The same for a run that nobody announced: its spans come when they end, so silence is no bad sign."""
 
 
 def canonical_status(status: str) -> str:
@@ -44,41 +49,22 @@ class Cancel(msgspec.Struct, omit_defaults=True, kw_only=True):
     delivered_ns: int | None = None
 
 
-class Totals(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """Sums over a run's own spans, in whole numbers so that they do not depend on the order of adding.
+class Feedback(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """What somebody says of a run."""
 
-    An agent span repeats what its children report, so it adds neither tokens nor cost.
-    """
-
-    spans: int = 0
-    errors: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost_nanos: int = 0
-    """Thousand-millionths of a USD."""
-    costed_spans: int = 0
+    at_ns: int
+    """When it came in."""
+    satisfaction: str | None = None
+    """`positive` or `negative`."""
+    rating: float | None = None
+    comment: str | None = None
+    user: str | None = None
+    attributes: dict[str, Any] = {}
 
     @property
-    def cost(self) -> float | None:
-        """USD; None while no span has told a cost."""
-        return self.cost_nanos / NANOS if self.costed_spans else None
-
-    def add(self, span: Span, times: int = 1) -> None:
-        """Count a span in, or with `times=-1` out again."""
-        self.spans += times
-        self.errors += times * (span.status == "error")
-        if span.kind == "agent":
-            return
-        if span.usage is not None:
-            self.input_tokens += times * _countable(span.usage.input)
-            self.output_tokens += times * _countable(span.usage.output)
-        if span.cost is not None and abs(span.cost) < MAX_SUMMAND:
-            self.cost_nanos += times * round(span.cost * NANOS)
-            self.costed_spans += times
-
-
-def _countable(count: int | None) -> int:
-    return count if count is not None and abs(count) < MAX_SUMMAND else 0
+    def said(self) -> str:
+        """All of it but the time: who says the same twice has said it once."""
+        return written(msgspec.structs.replace(self, at_ns=0))
 
 
 class Run(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -100,11 +86,17 @@ class Run(msgspec.Struct, omit_defaults=True, kw_only=True):
     error_type: str | None = None
     version: int = 0
     """Rises with each announcement at the producer."""
+    heard: Claims = {}
+    """What the run's spans say of it, for a run that nobody announced; empty for any other."""
+    patience_ns: int = LOST_AFTER_NS
+    """How long its producer may be silent while the run goes on."""
     payload: msgspec.Raw = NO_PAYLOAD
 
     owner: str = ""
     totals: Totals = msgspec.field(default_factory=Totals)
     cancel: Cancel | None = None
+    feedback: tuple[Feedback, ...] = ()
+    """In the order it came."""
     heartbeat_ns: int | None = None
     """Last sign of life by the store's clock."""
     last_seq: int = 0
@@ -133,16 +125,20 @@ class Run(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 
 def newer_start(one: Run | None, other: Run | None) -> Run | None:
-    """The announcement that stands: the higher version, then the greater text."""
+    """The announcement that stands: the higher version, then the greater text; hearsay only without one."""
     if one is None or other is None:
         return one or other
+    if one.heard or other.heard:
+        return _outright(one, other) or joined_hearsay(one, other)
     return max(one, other, key=lambda run: (run.version, written(run)))
 
 
 def first_end(one: Run | None, other: Run | None) -> Run | None:
-    """The end that stands: the earliest by its own clock, then the smaller text."""
+    """The end that stands: the earliest by its own clock, then the smaller text; hearsay only without one."""
     if one is None or other is None:
         return one or other
+    if one.heard or other.heard:
+        return _outright(one, other) or joined_hearsay(one, other)
     return min(one, other, key=lambda run: (run.ended_ns or 0, written(run)))
 
 
@@ -154,14 +150,108 @@ def first_cancel(one: Cancel | None, other: Cancel | None) -> Cancel | None:
     return msgspec.structs.replace(first, delivered_ns=one.delivered_ns or other.delivered_ns)
 
 
+def joined_feedback(one: Sequence[Feedback], other: Sequence[Feedback]) -> tuple[Feedback, ...]:
+    """All that was said, each once, the earliest first; beyond `MAX_FEEDBACK` the later ones are left out."""
+    first: dict[str, Feedback] = {}
+    for feedback in sorted((*one, *other), key=lambda feedback: (feedback.at_ns, feedback.said)):
+        first.setdefault(feedback.said, feedback)
+    return tuple(first.values())[:MAX_FEEDBACK]
+
+
 def folded_run(run_id: str, start: Run | None, end: Run | None) -> Run:
     """The run a reader sees: what the end says laid over what the announcement says."""
+    if end is not None and end.heard:
+        if start is None or start.heard:
+            return _ended_hearsay(joined_hearsay(start, end) if start else end)
+        end = None
     if start is None or end is None:
         return start or end or Run(id=run_id)
+    start = msgspec.structs.replace(start, heard={})
     said = {name: value for name in _PRODUCED if (value := getattr(end, name)) != _DEFAULTS[name]}
     said["payload"] = _overlaid(start.payload, end.payload)
     said["tags"] = tuple(dict.fromkeys((*start.tags, *end.tags)))
     return msgspec.structs.replace(start, **said)
+
+
+def hearsay_run(run_id: str, claims: Claims, **said: Any) -> Run:
+    """An announcement made of what spans say; `said` are fields that no claim is about."""
+    value = {name: claim.value for name, claim in claims.items()}
+    parent_id, parent_span_id = value.get("parent") or (None, None)
+    if parent_id == run_id:
+        parent_id = parent_span_id = None
+    return Run(
+        id=run_id,
+        agent=value.get("agent") or "",
+        session=value.get("session"),
+        user=value.get("user"),
+        parent_id=parent_id,
+        parent_span_id=parent_span_id,
+        heard=claims,
+        patience_ns=HEARD_LOST_AFTER_NS,
+        **said,
+    )
+
+
+def joined_hearsay(one: Run, other: Run) -> Run:
+    """What is known by two pieces of hearsay together; the store's own fields are those of the first."""
+    starts = [run.started_ns for run in (one, other) if run.started_ns]
+    ends = [run.ended_ns for run in (one, other) if run.ended_ns]
+    joined = hearsay_run(
+        one.id,
+        joined_claims(one.heard, other.heard),
+        tags=tuple(sorted({*one.tags, *other.tags})),
+        started_ns=min(starts, default=0),
+        ended_ns=max(ends, default=None),
+        payload=_joined_payload(one, other),
+    )
+    return msgspec.structs.replace(one, **{name: getattr(joined, name) for name in _HEARD})
+
+
+_HEARD = (
+    "agent",
+    "session",
+    "user",
+    "parent_id",
+    "parent_span_id",
+    "tags",
+    "started_ns",
+    "ended_ns",
+    "heard",
+    "payload",
+)
+
+
+def _ended_hearsay(run: Run) -> Run:
+    """The run after its end, which went as its own topmost span did."""
+    claim = run.heard.get("status") or _NO_STATUS
+    status, error, error_type = claim.value
+    return msgspec.structs.replace(run, status=status, error=error, error_type=error_type)
+
+
+_NO_STATUS = Claim("", ("completed", None, None))
+
+
+def _outright(one: Run, other: Run) -> Run | None:
+    """The one of both that is no hearsay."""
+    return next((run for run in (one, other) if not run.heard), None)
+
+
+def _joined_payload(one: Run, other: Run) -> msgspec.Raw:
+    """Each part from the run whose claim about it stands."""
+    if one.payload == other.payload or not bytes(other.payload):
+        return one.payload
+    if not bytes(one.payload):
+        return other.payload
+    texts: dict[str, msgspec.Raw] = {}
+    try:
+        parts = [(run, msgspec.json.decode(run.payload, type=dict[str, msgspec.Raw])) for run in (one, other)]
+    except msgspec.MsgspecError:
+        return max(one.payload, other.payload, key=bytes)
+    for name in sorted({name for _, part in parts for name in part}):
+        best = better(one.heard.get(name), other.heard.get(name))
+        told = [bytes(part[name]) for run, part in parts if name in part and run.heard.get(name) == best]
+        texts[name] = msgspec.Raw(max(told, default=b"null"))
+    return msgspec.Raw(msgspec.json.encode(texts))
 
 
 def produced_run(run: Run) -> Run:

@@ -7,6 +7,7 @@ import msgspec
 from trodo_cli.model.event import (
     CancelRequested,
     Event,
+    FeedbackGiven,
     RunEnd,
     RunStart,
     SpanEnd,
@@ -14,19 +15,21 @@ from trodo_cli.model.event import (
     SpanUpdate,
     TraceDone,
 )
-from trodo_cli.model.ids import root_span_id
+from trodo_cli.model.ids import is_run_id, root_span_id
 from trodo_cli.model.run import (
     Cancel,
+    Feedback,
     Run,
-    Totals,
     first_cancel,
     first_end,
     folded_run,
+    joined_feedback,
     newer_start,
     produced_run,
     root_span,
 )
 from trodo_cli.model.span import Span, newer_span, settled_span
+from trodo_cli.model.totals import totals_of
 
 
 class Trace:
@@ -40,6 +43,7 @@ class Trace:
         self._start: Run | None = None
         self._end: Run | None = None
         self._cancel: Cancel | None = None
+        self._feedback: tuple[Feedback, ...] = ()
         self._known: Run | None = None
         """The run as its store saw it last: sign of life, delivery of a cancel request, `lost`."""
 
@@ -50,7 +54,7 @@ class Trace:
         trace._spans = {span.id: span for span in spans}
         said = produced_run(run)
         trace._start, trace._end = said, said if run.is_terminal else None
-        trace._cancel, trace._known = run.cancel, run
+        trace._cancel, trace._feedback, trace._known = run.cancel, run.feedback, run
         trace.children = list(children)
         return trace
 
@@ -71,22 +75,24 @@ class Trace:
                 self._end = first_end(self._end, produced_run(event.run))
             case CancelRequested():
                 self._cancel = first_cancel(self._cancel, event.cancel)
+            case FeedbackGiven():
+                self._feedback = joined_feedback(self._feedback, event.feedback)
             case TraceDone():
                 self._known = event.run
 
     @property
     def summary(self) -> Run:
         """The run itself, with totals over the spans at hand."""
-        totals = Totals()
-        for span in self._spans.values():
-            totals.add(span)
         run = folded_run(self.run_id, self._start, self._end)
-        run = msgspec.structs.replace(run, totals=totals, cancel=self._cancel)
+        run = msgspec.structs.replace(
+            run, totals=totals_of(self._spans), cancel=self._cancel, feedback=self._feedback
+        )
         if self._known is not None:
             run.heartbeat_ns, run.cancel = (
                 self._known.heartbeat_ns,
                 first_cancel(self._cancel, self._known.cancel),
             )
+            run.feedback = joined_feedback(self._feedback, self._known.feedback)
             run.status = "lost" if self._known.status == "lost" and not run.is_terminal else run.status
         return run
 
@@ -140,6 +146,11 @@ class Tree:
             return span.parent_id
         self.orphans.add(span.id)
         return None
+
+
+def stands_for_run(parent_id: str | None) -> bool:
+    """Whether an unknown parent is the run itself: Trodo's own SDK calls it by an id of a run's form, never sent."""
+    return parent_id is not None and is_run_id(parent_id)
 
 
 def _by_start(span: Span) -> tuple[int, str]:

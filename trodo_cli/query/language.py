@@ -9,7 +9,8 @@ from typing import Any
 
 from trodo_cli.errors import InvalidInput
 from trodo_cli.model import ids
-from trodo_cli.model.run import MAX_SUMMAND, canonical_status
+from trodo_cli.model.run import canonical_status
+from trodo_cli.model.totals import MAX_SUMMAND
 from trodo_cli.query.plan import STATUS_WORDS, RunFilter
 from trodo_cli.query.times import read_duration, read_instant
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from trodo_cli.model.run import Run
 from trodo_cli.render.excerpt import LINE_LIMIT, details_of, excerpt, message, pretty, short_line
-from trodo_cli.render.facts import error_text, money, run_time, run_usage, took
+from trodo_cli.render.facts import error_text, feedback_text, money, run_time, run_usage, took
 from trodo_cli.render.format import age, counted, iso
 from trodo_cli.render.theme import Glyphs, Line, Piece, plain, status_role
 
@@ -27,6 +27,8 @@ def run_details(run: Run, glyphs: Glyphs, now_ns: int) -> Iterator[tuple[str, li
     for key, piece in _facts(run, glyphs, now_ns):
         if piece[0]:
             yield key, [[piece]]
+    if run.feedback:
+        yield "feedback", [[(feedback_text(feedback, glyphs), None)] for feedback in run.feedback]
     said = details_of(run)
     for key, value in (
         ("input", said.input),

@@ -3,7 +3,7 @@
 Each is empty when there is nothing to tell, and a line is a list of those that are not.
 """
 
-from trodo_cli.model.run import Run
+from trodo_cli.model.run import Feedback, Run
 from trodo_cli.render.excerpt import first_line, short_line
 from trodo_cli.render.format import cells, cost, counted, duration, short_id, tokens
 from trodo_cli.render.theme import Glyphs, Line, Piece, line_cells
@@ -65,6 +65,15 @@ def error_text(error: str | None, error_type: str | None, glyphs: Glyphs) -> str
     if not said or (kind and said.startswith(kind)):
         return said or kind
     return f"{kind or 'error'}: {said}"
+
+
+def feedback_text(feedback: Feedback, glyphs: Glyphs) -> str:
+    """What somebody said of a run: `negative, rated 2 by ada: wrong parcel`."""
+    rating = "" if feedback.rating is None else f"rated {feedback.rating:g}"
+    judged = ", ".join(filter(None, (short_line(feedback.satisfaction, glyphs), rating)))
+    by = f"by {short_line(feedback.user, glyphs)}" if feedback.user else ""
+    said = first_line(feedback.comment, glyphs)
+    return ": ".join(filter(None, (" ".join(filter(None, (judged, by))), said)))
 
 
 def run_time(run: Run, now_ns: int, glyphs: Glyphs) -> Piece:

@@ -16,6 +16,7 @@ from trodo_cli.render.messages import Message
 from trodo_cli.render.parts import Text
 from trodo_cli.render.theme import Glyphs, Line, Piece, kind_role, status_role
 from trodo_cli.render.value import ValueLines
+from trodo_cli.wire.genai import TOOL_CALL, finish_of, first_token_of
 
 EXCERPT_LINES = 6
 
@@ -35,7 +36,7 @@ def overview(
 ) -> Iterator[Line]:
     """Facts by key, then excerpts; of a chat the last question and the answer. `width` is 20 cells at least."""
     facts = _run_facts(of, glyphs, now_ns) if isinstance(of, Run) else _span_facts(of, own_ns, glyphs, now_ns)
-    yield from _keyed(chain(facts, _payload_facts(of, said)), glyphs, width)
+    yield from _keyed(chain(facts, _payload_facts(of, said, glyphs)), glyphs, width)
     for tab, value in (("Input", said.input), ("Output", said.output)):
         yield from _excerpt(tab, value, _telling(chat, tab), glyphs, width)
 
@@ -56,7 +57,7 @@ def _span_facts(span: Span, own_ns: int | None, glyphs: Glyphs, now_ns: int) -> 
     yield "tokens", (usage(counts.input, counts.output, glyphs), None)
     yield "cached", (_cached(counts), None)
     yield "reasoning", (tokens(counts.reasoning) if counts.reasoning else "", None)
-    yield "cost", (money(span.cost), "cost")
+    yield "cost", (money(span.cost) or _no_cost(span, glyphs), "cost")
     yield "code", (short_line(span.status_code, glyphs), None)
     yield "span", (short_line(span.id, glyphs), "muted")
     yield "parent", (short_line(span.parent_id, glyphs), "muted")
@@ -70,7 +71,19 @@ def _run_facts(run: Run, glyphs: Glyphs, now_ns: int) -> Iterator[tuple[str, Pie
             yield key, line[0]
 
 
-def _payload_facts(of: Span | Run, said: Payload) -> Iterator[tuple[str, Piece]]:
+def _no_cost(span: Span, glyphs: Glyphs) -> str:
+    """What to say of a model call that told tokens, but whose price nobody knows."""
+    if span.kind != "model" or span.usage is None:
+        return ""
+    return f"unknown: no price for {short_line(span.model, glyphs) or 'a model without a name'}"
+
+
+def _payload_facts(of: Span | Run, said: Payload, glyphs: Glyphs) -> Iterator[tuple[str, Piece]]:
+    yield "priced by", (said.priced or "", "muted")
+    first_ns = first_token_of(said.attributes)
+    yield "first token", ("" if first_ns is None else took(first_ns, glyphs), "time")
+    yield "finish", (short_line(finish_of(said.attributes), glyphs), None)
+    yield "call id", (short_line(TOOL_CALL.text(said.attributes), glyphs), "muted")
     if said == Payload() and bytes(of.payload) not in (b"", b"{}"):
         yield "payload", ("cannot be read: damaged, or nested too deeply", "warning")
 

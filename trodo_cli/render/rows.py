@@ -10,7 +10,7 @@ from typing import Literal
 from trodo_cli.model.ids import root_span_id
 from trodo_cli.model.run import Run, root_span
 from trodo_cli.model.span import Span
-from trodo_cli.model.trace import Trace, Tree
+from trodo_cli.model.trace import Trace, Tree, stands_for_run
 
 Mark = Literal["orphan", "cycle"]
 
@@ -155,4 +155,5 @@ def _in_order(spans: Iterable[Span], runs: list[Run] | None) -> list[Span | Run]
 def _mark(span_id: str, tree: Tree) -> Mark | None:
     if span_id in tree.cut:
         return "cycle"
-    return "orphan" if span_id in tree.orphans else None
+    is_orphan = span_id in tree.orphans and not stands_for_run(tree.spans[span_id].parent_id)
+    return "orphan" if is_orphan else None

@@ -71,6 +71,7 @@ def tabs(of: Span | Run, glyphs: Glyphs, now_ns: int, own_ns: int | None = None)
         ("Input", said.input is not None, partial(value_lines, said.input, glyphs)),
         ("Output", said.output is not None, partial(value_lines, said.output, glyphs)),
         ("Attributes", bool(said.attributes), partial(value_lines, said.attributes, glyphs)),
+        ("Origin", bool(said.origin), partial(value_lines, said.origin, glyphs)),
         ("Events", bool(said.events), partial(_event_lines, said.events, of.started_ns, glyphs)),
         ("Error", has_failed, partial(_error_lines, of, said.stack, glyphs)),
     ]

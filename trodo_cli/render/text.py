@@ -4,13 +4,14 @@ Shared by `trodo trace show`, `trodo tail` and the explorer. What a producer sai
 through `short_line` and the facts built on it, so that it is inert.
 """
 
-from trodo_cli.model.event import CancelRequested, Event, RunEnd, RunStart, SpanEnd, SpanStart
+from trodo_cli.model.event import CancelRequested, Event, FeedbackGiven, RunEnd, RunStart, SpanEnd, SpanStart
 from trodo_cli.model.run import Cancel, Run
 from trodo_cli.model.span import Span
 from trodo_cli.render.excerpt import short_line
 from trodo_cli.render.facts import (
     elapsed,
     error_text,
+    feedback_text,
     money,
     run_label,
     run_usage,
@@ -70,6 +71,8 @@ def event_line(event: Event, glyphs: Glyphs = UNICODE) -> Line | None:
             return _run_end(run, glyphs)
         case CancelRequested(cancel=cancel):
             return _cancel_requested(cancel, glyphs)
+        case FeedbackGiven(feedback=feedback) if feedback:
+            return [("feedback ", "muted"), (feedback_text(feedback[-1], glyphs), None)]
         case _:
             return None
 

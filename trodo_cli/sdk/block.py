@@ -1,21 +1,26 @@
 """A `with` or `async with` block that is the place of the code inside it."""
 
 from contextvars import Token
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from trodo_cli.sdk.context import ActiveRun, Place, current, leave
+
+if TYPE_CHECKING:
+    from trodo_cli.sdk.telemetry import Mirror
 
 
 class Block:
     """What runs, spans and joined runs share. Subclasses say what entering and leaving means."""
 
-    __slots__ = ("_token", "run")
+    __slots__ = ("_mirror", "_token", "run")
 
     span_id: str | None
 
     def __init__(self) -> None:
         self._token: Token[Place | None] | None = None
         """Set while the block is entered."""
+        self._mirror: Mirror | None = None
+        """The block in a tracer of the host's own."""
         self.run: ActiveRun
 
     def __enter__(self) -> Self:
@@ -33,12 +38,14 @@ class Block:
     def step_in(self) -> None:
         """Become the place of the code at hand."""
         self._token = current.set(self)
+        if self._mirror is not None:
+            self._mirror.enter()
 
     def step_out(self) -> bool:
         """Restore the place from before; False when the block was not entered."""
         if self._token is None:
             return False
-        leave(self._token)
+        self.pause()
         self._token = None
         return True
 
@@ -46,6 +53,8 @@ class Block:
         """Step out for a while, as a generator does between two items."""
         if self._token is not None:
             leave(self._token)
+            if self._mirror is not None:
+                self._mirror.leave()
 
     def resume(self) -> None:
         """Step in again."""

@@ -2,18 +2,31 @@
 
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar, Token
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from trodo_cli.errors import RunCancelled
 from trodo_cli.model.run import Cancel
+
+if TYPE_CHECKING:
+    from trodo_cli.sdk.telemetry import Telemetry
+
+
+_telemetry: "Telemetry | None" = None
+
+
+def use_telemetry(telemetry: "Telemetry | None") -> None:
+    """Say where the spans of runs go besides, unless a run says otherwise."""
+    global _telemetry
+    _telemetry = telemetry
 
 
 class ActiveRun:
     """A run that this process works on: its own, or one it joined."""
 
-    __slots__ = ("cancel", "cancelled_tasks", "holders", "id", "session", "tasks", "user")
+    __slots__ = ("cancel", "cancelled_tasks", "holders", "id", "session", "tasks", "telemetry", "user")
 
     def __init__(self, run_id: str) -> None:
         self.id = run_id
@@ -24,6 +37,7 @@ class ActiveRun:
         self.tasks: list[Any] = []
         """asyncio tasks inside the run; a cancel request cancels them."""
         self.cancelled_tasks: list[Any] = []
+        self.telemetry: Telemetry | None = _telemetry
 
     def raise_if_cancelled(self) -> None:
         """Raise `RunCancelled` when the run was asked to stop."""
@@ -46,6 +60,24 @@ class Place(Protocol):
 
 
 current: ContextVar[Place | None] = ContextVar("trodo_place", default=None)
+
+
+InnerSpan = Callable[[Place], str | None]
+"""The span inside a place that somebody else has opened there; None for none."""
+
+_inner_span: InnerSpan | None = None
+
+
+def use_inner_span(find: InnerSpan) -> None:
+    """Say how spans are found that were opened by OpenTelemetry."""
+    global _inner_span
+    _inner_span = find
+
+
+def innermost(place: Place) -> str | None:
+    """The parent for what begins here: the place's own span, or one that was opened inside it by others."""
+    found = _inner_span(place) if _inner_span is not None else None
+    return found or place.span_id
 
 
 class ActiveRuns:

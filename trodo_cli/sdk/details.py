@@ -8,7 +8,7 @@ import msgspec
 from trodo_cli.errors import RunCancelled
 from trodo_cli.model.payload import NO_PAYLOAD
 from trodo_cli.sdk.context import ActiveRun
-from trodo_cli.wire.values import json_value, text_of
+from trodo_cli.wire.values import json_object, json_value, text_of
 
 MAX_ERROR_CHARACTERS = 4_000
 MAX_STACK_CHARACTERS = 20_000
@@ -37,7 +37,7 @@ class Details:
         if self.output:
             parts.append(b'"output":' + self.output)
         if self.attributes:
-            parts.append(b'"attributes":' + _object(self.attributes))
+            parts.append(b'"attributes":' + json_object(self.attributes))
         if self.stack:
             parts.append(b'"stack":' + json_value(self.stack))
         return msgspec.Raw(b"{" + b",".join(parts) + b"}") if parts else NO_PAYLOAD
@@ -80,15 +80,3 @@ def error_message(error: BaseException) -> str:
 def error_stack(error: BaseException) -> str:
     """The traceback's end."""
     return "".join(traceback.format_exception(error, limit=-MAX_STACK_FRAMES))[-MAX_STACK_CHARACTERS:]
-
-
-def _object(attributes: dict[str, Any]) -> bytes:
-    """A JSON object for certain: when all of it is too much, every value is cut by itself."""
-    data = json_value(attributes)
-    if not data.startswith(b'{"cut":true'):
-        return data
-    return (
-        b"{"
-        + b",".join(json_value(key) + b":" + json_value(value) for key, value in attributes.items())
-        + b"}"
-    )

@@ -12,12 +12,13 @@ from trodo_cli.sdk.span import SpanHandle
 class JoinedRun(Block):
     """A part in a run that another function, process or service owns, as a `with` or `async with` block."""
 
-    __slots__ = ("_span", "_task", "run_id", "span_id")
+    __slots__ = ("_task", "run_id", "span", "span_id")
 
     def __init__(self, run_id: str, parent_span_id: str | None, span: SpanHandle | None) -> None:
         self.run_id = run_id
         self.span_id = parent_span_id
-        self._span = span
+        self.span = span
+        """What the block itself is shown as, if it is."""
         super().__init__()
         self._task: Any = None
 
@@ -27,8 +28,8 @@ class JoinedRun(Block):
             return self
         try:
             self.run.raise_if_cancelled()
-            if self._span is not None:
-                self._span.__enter__()
+            if self.span is not None:
+                self.span.__enter__()
         except BaseException:
             self._close()
             raise
@@ -39,8 +40,8 @@ class JoinedRun(Block):
             return
         outcome = settled(error, self.run)
         try:
-            if self._span is not None:
-                self._span.__exit__(kind, outcome, trace)
+            if self.span is not None:
+                self.span.__exit__(kind, outcome, trace)
         finally:
             self._close()
         if outcome is not None and outcome is not error:

@@ -4,9 +4,9 @@ from typing import Any, Self
 
 from trodo_cli.model import ids
 from trodo_cli.model.event import RunEnd, RunStart
-from trodo_cli.model.run import Run, RunStatus
+from trodo_cli.model.run import Run, RunStatus, root_span
 from trodo_cli.sdk.block import Block
-from trodo_cli.sdk.context import ActiveRun, Place, current, join_task, settle_task
+from trodo_cli.sdk.context import ActiveRun, Place, current, innermost, join_task, settle_task
 from trodo_cli.sdk.details import (
     MAX_ERROR_CHARACTERS,
     Details,
@@ -16,18 +16,21 @@ from trodo_cli.sdk.details import (
     settled,
 )
 from trodo_cli.sdk.recorder import quietly, recorder
+from trodo_cli.sdk.telemetry import Telemetry, mirrored_run
+from trodo_cli.wire.tags import run_tags
 from trodo_cli.wire.values import json_value, text_of
 
 
 class RunHandle(Block):
     """A run of this process, as a `with` or `async with` block and as the handle inside it."""
 
-    __slots__ = ("_details", "_pid", "_run", "_started", "_task", "agent_name", "run_id")
+    __slots__ = ("_details", "_pid", "_run", "_started", "_task", "_telemetry", "agent_name", "run_id")
 
     span_id = None
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, telemetry: Telemetry | None = None) -> None:
         self._run = run
+        self._telemetry = telemetry
         self._details = Details()
         super().__init__()
         self._task: Any = None
@@ -92,7 +95,7 @@ class RunHandle(Block):
     def _note(self, metadata: dict[str, Any]) -> None:
         for key, value in metadata.items():
             self._details.note(key, value)
-        self._run.tags = _tags(self._details.attributes)
+        self._run.tags = run_tags(self._details.attributes)
 
     @quietly
     def _announce_again(self) -> None:
@@ -104,10 +107,14 @@ class RunHandle(Block):
     def _open(self, place: Place | None) -> None:
         self._pid = recorder().pid
         if place is not None and self._run.parent_id is None:
-            self._run.parent_id, self._run.parent_span_id = place.run.id, place.span_id
+            self._run.parent_id, self._run.parent_span_id = place.run.id, innermost(place)
             self._run.user = self._run.user or place.run.user
             self._run.session = self._run.session or place.run.session
         self._announce()
+        outer = place.run.telemetry if place is not None else None
+        self.run.telemetry = self._telemetry or outer or self.run.telemetry
+        if self.run.telemetry is not None:
+            self._mirror = mirrored_run(self.run.telemetry, self._run)
         self._task = join_task(self.run)
         self.step_in()
 
@@ -129,6 +136,8 @@ class RunHandle(Block):
         run.status = _run_status(error, run, self.run)
         recorder().record(RunEnd(run_id=self.run_id, run=self._complete()))
         recorder().runs.leave(self.run)
+        if self._mirror is not None:
+            self._mirror.end(root_span(run), self._details.attributes, error)
 
     def _complete(self) -> Run:
         self._run.payload = self._details.payload()
@@ -139,13 +148,3 @@ def _run_status(error: BaseException | None, run: Run, active: ActiveRun) -> Run
     if error is None or is_clean_exit(error):
         return "failed" if run.error is not None else "completed"
     return "cancelled" if is_cancel(error, active) else "failed"
-
-
-def _tags(metadata: dict[str, Any]) -> tuple[str, ...]:
-    """What a run can be found by: the list under `tags`, and every short value as `key=value`."""
-    listed = metadata.get("tags")
-    tags = [text_of(tag) for tag in listed] if isinstance(listed, list | tuple | set) else []
-    tags += [
-        f"{k}={v}" for k, v in metadata.items() if k != "tags" and isinstance(v, str | int | bool | float)
-    ]
-    return tuple(tag for tag in tags if len(tag) <= 200)

@@ -15,6 +15,8 @@ from trodo_cli.sdk.delivery import OpenSink, Sink, logger, ship_segment, tell
 from trodo_cli.sdk.leftovers import drain
 from trodo_cli.sdk.spool import Spool
 
+THREAD_NAME = "trodo-shipper"
+
 TICK_SECONDS = 0.05
 """How long an event waits at most before it is shipped, and a cancel request before it is heard."""
 
@@ -44,7 +46,7 @@ class Shipper:
         self._next_drain_ns, self._drain_seconds = 0, 0.5
         self._heard: set[str] = set()
         """Runs at work that have had a heartbeat."""
-        self._thread = threading.Thread(target=self._work, name="trodo-shipper", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=THREAD_NAME, daemon=True)
 
     def start(self) -> None:
         """Begin; raises `RuntimeError` when the interpreter no longer starts threads."""

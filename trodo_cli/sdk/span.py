@@ -6,7 +6,7 @@ from trodo_cli.model import ids
 from trodo_cli.model.event import SpanEnd, SpanStart, SpanUpdate
 from trodo_cli.model.span import Span, SpanStatus, Usage, canonical_kind
 from trodo_cli.sdk.block import Block
-from trodo_cli.sdk.context import ActiveRun, Place, current
+from trodo_cli.sdk.context import ActiveRun, Place, current, innermost
 from trodo_cli.sdk.details import (
     MAX_ERROR_CHARACTERS,
     MAX_STACK_CHARACTERS,
@@ -18,6 +18,7 @@ from trodo_cli.sdk.details import (
     settled,
 )
 from trodo_cli.sdk.recorder import quietly, recorder
+from trodo_cli.sdk.telemetry import mirrored_span
 from trodo_cli.wire.semconv import flattened, usage_fields, usage_of, whole_number
 from trodo_cli.wire.values import json_value, text_of
 
@@ -162,9 +163,11 @@ class SpanHandle(Block):
         own, span = recorder(), self._span
         self.run, self._pid = place.run, own.pid
         self.span_id = span.id = ids.new_span_id()
-        span.parent_id, span.status, span.ended_ns = place.span_id, "running", None
+        span.parent_id, span.status, span.ended_ns = innermost(place), "running", None
         self._started = ids.monotonic_ns()
         span.started_ns = ids.now_ns()
+        if place.run.telemetry is not None:
+            self._mirror = mirrored_span(place.run.telemetry, span, self.run.id)
         self.step_in()
         own.record(SpanStart(run_id=self.run.id, span=self._complete()))
 
@@ -179,6 +182,15 @@ class SpanHandle(Block):
         span.status = _span_status(error, span, self.run)
         span.version += 1
         own.record(SpanEnd(run_id=self.run.id, span=self._complete()))
+        if self._mirror is not None:
+            self._mirror.end(span, self._details.attributes, error)
+
+    def finished(self, started_ns: int, ended_ns: int) -> Span:
+        """The span of work that was done elsewhere, in that time."""
+        span = self._complete()
+        span.id, span.started_ns, span.ended_ns = ids.new_span_id(), started_ns, ended_ns
+        span.status = "ok" if span.error is None else "error"
+        return span
 
     def _complete(self) -> Span:
         self._span.payload = self._details.payload()

@@ -6,13 +6,15 @@ None of them raises into the host program, except `RunCancelled` in a run that w
 from typing import Any
 
 from trodo_cli.model import ids
-from trodo_cli.model.run import Run, RunStatus, canonical_status
-from trodo_cli.sdk.context import current
+from trodo_cli.model.event import FeedbackGiven, RunEnd, RunStart, SpanEnd
+from trodo_cli.model.run import Feedback, Run, RunStatus, canonical_status
+from trodo_cli.sdk.context import current, innermost, use_telemetry
 from trodo_cli.sdk.joined import JoinedRun
 from trodo_cli.sdk.recorder import configure, quietly, recorder
 from trodo_cli.sdk.run import RunHandle
 from trodo_cli.sdk.span import SpanHandle
-from trodo_cli.wire.values import text_of
+from trodo_cli.sdk.telemetry import read_telemetry
+from trodo_cli.wire.values import plain_value, text_of
 
 FLUSH_SECONDS = 5.0
 
@@ -24,6 +26,7 @@ def init(
     api_key: str | None = None,
     api_base: str | None = None,
     site_id: str | None = None,
+    telemetry: Any = None,
     **_options: Any,
 ) -> None:
     """Say where runs are recorded: a path, `memory:`, or the URL of a server with the key to it.
@@ -31,7 +34,11 @@ def init(
     Without it they go to `TRODO_TARGET`, else to the file in the data folder; the key is `TRODO_API_KEY`. `api_base`
     and `site_id` are other words for `target` and `api_key`; the other options of the official SDK are taken and
     change nothing here.
+
+    `telemetry` pipes every span into a tracer of OpenTelemetry besides: the tracer, or a `Telemetry` or mapping with
+    `tracer`, `record_io=False`, `record_tool_io=False`, `base_attributes`.
     """
+    use_telemetry(read_telemetry(telemetry))
     configure(target or api_base, api_key or site_id)
 
 
@@ -44,11 +51,12 @@ def wrap_agent(
     metadata: dict[str, Any] | None = None,
     user: dict[str, Any] | None = None,
     input: Any = None,
+    telemetry: Any = None,
 ) -> RunHandle:
     """A run of an agent, as a `with` or `async with` block; gives a `RunHandle`.
 
     Inside another run it becomes a run below that one. `distinct_id` is the end user, `conversation_id`
-    the session, `user` facts about the end user.
+    the session, `user` facts about the end user; `telemetry` as for `init`, for this run.
     """
     run = Run(
         id=ids.new_run_id(),
@@ -57,7 +65,7 @@ def wrap_agent(
         session=_text(conversation_id),
         parent_id=_known_id(parent_run_id),
     )
-    handle = RunHandle(run)
+    handle = RunHandle(run, read_telemetry(telemetry))
     if metadata is not None:
         handle.set_metadata(metadata)
     if user is not None:
@@ -142,6 +150,78 @@ def end_run(
     handle.finish()
 
 
+def track_mcp(
+    *,
+    tool: str,
+    distinct_id: Any,
+    input: Any = None,
+    output: Any = None,
+    error: str | None = None,
+    duration_ms: float | None = None,
+    session_id: Any = None,
+    client_label: str | None = None,
+    attributes: dict[str, Any] | None = None,
+    agent_name: str = "MCP",
+    **_options: Any,
+) -> str:
+    """Record one tool call of an MCP server, which has just ended, as a run of its own; gives the id of its span.
+
+    `distinct_id` is the end user, `session_id` the MCP session.
+    """
+    handle = SpanHandle(f"tool.{text_of(tool)}", "tool", {"tool": tool, "params": input}, attributes)
+    handle.set_tool(tool)
+    if client_label is not None:
+        handle.set_attribute("mcp_client_label", client_label)
+    if output is not None:
+        handle.set_output(output)
+    if error is not None:
+        handle.set_error(error)
+    run = Run(
+        id=ids.new_run_id(), agent=text_of(agent_name), user=_text(distinct_id), session=_text(session_id)
+    )
+    return _recorded_call(run, handle, duration_ms) or ids.new_span_id()
+
+
+@quietly
+def _recorded_call(run: Run, handle: SpanHandle, duration_ms: float | None) -> str:
+    ended_ns = ids.now_ns()
+    span = handle.finished(ended_ns - round(max(duration_ms or 0.0, 0.0) * 1e6), ended_ns)
+    run.started_ns = span.started_ns
+    end = Run(
+        id=run.id, status="completed" if span.error is None else "failed", ended_ns=ended_ns, error=span.error
+    )
+    for event in (
+        RunStart(run_id=run.id, run=run),
+        SpanEnd(run_id=run.id, span=span),
+        RunEnd(run_id=run.id, run=end),
+    ):
+        recorder().record(event)
+    return span.id
+
+
+@quietly
+def feedback(
+    run_id: str,
+    *,
+    satisfaction: str | None = None,
+    rating: float | None = None,
+    comment: str | None = None,
+    distinct_id: Any = None,
+    metadata: dict[str, Any] | None = None,
+) -> None:
+    """What somebody says of a run, also long after its end. `satisfaction`: `positive` or `negative`."""
+    given = Feedback(
+        at_ns=ids.now_ns(),
+        satisfaction=_text(satisfaction),
+        rating=None if rating is None else float(rating),
+        comment=_text(comment),
+        user=_text(distinct_id),
+        attributes=plain_value(dict(metadata or {})),
+    )
+    known_id = ids.canonical_id(str(run_id))
+    recorder().record(FeedbackGiven(run_id=known_id, feedback=(given,)))
+
+
 def track_llm_call(
     *,
     model: str | None = None,
@@ -199,7 +279,7 @@ def current_span_id() -> str | None:
     place = current.get()
     if place is None:
         return None
-    return place.span_id or ids.root_span_id(place.run.id)
+    return innermost(place) or ids.root_span_id(place.run.id)
 
 
 def check_cancelled() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from inspect import iscoroutinefunction
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -12,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from trodo_cli import __version__
 from trodo_cli.errors import NotFound
 from trodo_cli.model.event import Event
-from trodo_cli.server import ingest, runs, stream, traces
+from trodo_cli.server import ingest, otlp, runs, stream, traces, trodo
 from trodo_cli.server.auth import check_scope, secret_of
 from trodo_cli.server.call import Call, Operation, Parameter, answer, in_thread
 from trodo_cli.server.errors import error_answer, failure, no_such_route
@@ -22,6 +23,7 @@ from trodo_cli.server.service import Service
 from trodo_cli.wire.agntz_shapes import RunShape, SpanShape, SummaryShape, TraceShape
 from trodo_cli.wire.receipt import Asked, Beat, Cancels, Drops, Receipt
 from trodo_cli.wire.requests import CancelRequest, Found, StartRequest
+from trodo_cli.wire.trodo_batch import Batch, Results, SpanList, Taken
 
 _LIST = (
     Parameter("agentId", "Runs of this agent."),
@@ -33,6 +35,14 @@ _LIST = (
 )
 _SINCE = Parameter("since", "Only events after this number.")
 _PAYLOAD = Parameter("payload", "`false` leaves out input, output and attributes.")
+
+_OBJECT = dict[str, Any]
+_ANALYTICS = (
+    "/api/sdk/track", "/api/events", "/api/events/bulk", "/api/sdk/identify", "/api/sdk/reset",
+    "/api/sdk/wallet-address", "/api/sdk/users/upsert", "/api/sdk/people/{method}", "/api/sdk/groups/{method}",
+    "/api/sdk/groups/profile/{method}",
+)  # fmt: skip
+"""What an application that uses the Trodo SDK may call at any time."""
 
 NO_RUN, NO_TRACE = "Run not found", "Trace not found"
 
@@ -68,6 +78,10 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("GET", "/agents", "read", _agents, "Agents that can be started here."),
     Operation("POST", "/v1/events", "ingest", ingest.take_events, "Store events, one JSON object a line.",
               (Parameter("alive", "`false` when the producer has ended."),), takes=Event, gives=Receipt),
+    Operation("POST", "/v1/traces", "ingest", otlp.take_traces, "Store spans: OTLP in protobuf or JSON.",
+              takes=otlp.TraceExport, gives=otlp.ExportAnswer),
+    Operation("POST", "/api/sdk/otel/v1/traces", "ingest", otlp.take_sdk_traces,
+              "Store spans: OTLP in protobuf or JSON.", takes=otlp.TraceExport, gives=otlp.ExportAnswer),
     Operation("POST", "/v1/heartbeats", "ingest", ingest.take_heartbeat, "A sign of life of runs.",
               takes=Beat, gives=Cancels),
     Operation("POST", "/v1/asked", "ingest", ingest.tell_asked, "Which of these runs are asked to stop.",
@@ -75,6 +89,20 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("POST", "/v1/drops", "ingest", ingest.take_drops, "Count what a producer had to drop.",
               takes=Drops),
     Operation("GET", "/v1/drops", "read", ingest.list_drops, "What producers had to drop so far.", gives=Drops),
+    Operation("POST", "/api/sdk/batch", "ingest", trodo.take_batch, "Items of the Trodo SDK, each with a result.",
+              takes=Batch, gives=Results),
+    Operation("POST", "/api/sdk/runs/ingest", "ingest", trodo.take_run, "A run with its spans.", takes=_OBJECT,
+              gives=Taken),
+    Operation("POST", "/api/sdk/runs/start", "ingest", trodo.take_start, "A run begins.", takes=_OBJECT, gives=Taken),
+    Operation("POST", "/api/sdk/runs/{run}/end", "ingest", trodo.take_end, "A run ends.", takes=_OBJECT, gives=Taken),
+    Operation("POST", "/api/sdk/runs/{run}/spans", "ingest", trodo.take_run_spans, "Spans of a run.", takes=SpanList,
+              gives=Taken),
+    Operation("POST", "/api/sdk/runs/{run}/feedback", "ingest", trodo.take_feedback, "What somebody says of a run.",
+              takes=_OBJECT, gives=Taken),
+    Operation("POST", "/api/sdk/spans/append", "ingest", trodo.take_spans, "Spans of any run or none.",
+              takes=SpanList, gives=Taken),
+    *(Operation("POST", path, "ingest", trodo.ignore, "Product analytics: taken and forgotten.", gives=Taken)
+      for path in _ANALYTICS),
 )  # fmt: skip
 
 

@@ -46,7 +46,7 @@ MAX_VALUES = 1_000_000
 _WIRE_STEP, _STEP = 4 * KIB, 64 * KIB
 """How much is put into the decompressor, and how much taken out, before others have their turn."""
 
-_GZIP = 16 + zlib.MAX_WBITS
+_WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 _DIGITS = bytes(ord("0") if chr(code) in "0123456789" else ord(" ") for code in range(256))
 _STEPS = bytes(chr(code) in "[{" for code in range(256))
 _NO_BRACKETS = bytes(code for code in range(256) if chr(code) not in "[]{}")
@@ -111,7 +111,7 @@ async def _collected(
                     limit.reschedule(asyncio.get_running_loop().time() + LARGE_SECONDS)
                 body.write(piece)
     if unzip and unzip.is_cut:
-        raise Refused(400, "the gzip data is cut short")
+        raise Refused(400, "the compressed data is cut short")
     return body.getvalue()
 
 
@@ -143,18 +143,19 @@ def _too_large_as_sent() -> Refused:
 def _unzip(request: Request) -> "_Unzip | None":
     """What undoes the body's encoding; None when it has none."""
     encoding = ",".join(request.headers.getlist("content-encoding")).strip().lower()
-    if encoding in ("gzip", "x-gzip"):
-        return _Unzip()
+    if encoding in _WINDOWS:
+        return _Unzip(_WINDOWS[encoding])
     if encoding in ("", "identity"):
         return None
-    raise Refused(415, "the content encoding must be gzip, once, or none")
+    raise Refused(415, "the content encoding must be gzip or deflate, once, or none")
 
 
 class _Unzip:
-    """Decompresses gzip step by step, so that nothing is held that was not asked for."""
+    """Decompresses step by step, so that nothing is held that was not asked for."""
 
-    def __init__(self) -> None:
-        self._member = zlib.decompressobj(_GZIP)
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._member = zlib.decompressobj(window)
         self._has_begun = False
 
     @property
@@ -167,12 +168,12 @@ class _Unzip:
             data = chunk[start : start + _WIRE_STEP]
             while data:
                 if self._member.eof:
-                    self._member = zlib.decompressobj(_GZIP)
+                    self._member = zlib.decompressobj(self._window)
                 self._has_begun = True
                 try:
                     yield self._member.decompress(data, _STEP)
                 except zlib.error:
-                    raise Refused(400, "the body is not gzip data, or damaged") from None
+                    raise Refused(400, "the body is not compressed as it says, or damaged") from None
                 data = self._member.unconsumed_tail or self._member.unused_data
 
 
@@ -183,34 +184,52 @@ def check_lines(body: bytes) -> Iterator[tuple[int, bytes]]:
             yield number, text
 
 
-def check_shape(line: bytes) -> None:
+def check_shape(
+    line: bytes,
+    *,
+    most_bytes: int = MAX_LINE_BYTES,
+    most_keys: int = MAX_KEYS,
+    most_values: int = MAX_VALUES,
+) -> None:
     """Raises `InvalidInput` for JSON that costs more to parse than its length suggests."""
-    if len(line) > MAX_LINE_BYTES:
-        raise InvalidInput(f"more than {MAX_LINE_BYTES:,} bytes", "send large values in parts")
-    if not _may_be_too_much(line):
+    if len(line) > most_bytes:
+        raise InvalidInput(f"more than {most_bytes:,} bytes", "send large values in parts")
+    if not _may_be_too_much(line, most_values):
         return
     bare = _without_strings(line)
-    if bare.count(b":") > MAX_KEYS:
-        raise InvalidInput(f"more than {MAX_KEYS:,} keys", "send large values as text")
-    if sum(map(bare.count, (b",", b"[", b"{"))) > MAX_VALUES:
-        raise InvalidInput(f"more than {MAX_VALUES:,} values", "send large values as text")
+    if bare.count(b":") > most_keys:
+        raise InvalidInput(f"more than {most_keys:,} keys", "send large values as text")
+    if _values(bare) > most_values:
+        raise InvalidInput(f"more than {most_values:,} values", "send large values as text")
     if _has_long_number(bare):
         raise InvalidInput(f"a number of more than {MAX_DIGITS} digits", "send it as text")
     if _is_deep(bare):
         raise InvalidInput(f"nested deeper than {MAX_DEPTH} levels", "send deep values as text")
 
 
-def _may_be_too_much(line: bytes) -> bool:
+def check_batch(body: bytes) -> None:
+    """Raises `Refused` for a body that costs too much to be taken apart; `check_shape` is for its parts."""
+    if len(body) > MAX_LINE_BYTES:
+        raise Refused(413, f"the batch has more than {MAX_LINE_BYTES:,} bytes")
+    if _values(body) > MAX_VALUES and _values(_without_strings(body)) > MAX_VALUES:
+        raise Refused(413, f"the batch has more than {MAX_VALUES:,} values")
+
+
+def _values(text: bytes) -> int:
+    return sum(map(text.count, (b",", b"[", b"{")))
+
+
+def _may_be_too_much(line: bytes, most_values: int) -> bool:
     """A quick upper bound, which counts what stands in strings too."""
     return (
         len(line) - len(line.translate(None, b"[{")) > MAX_DEPTH
         or (len(line) > MAX_DIGITS and _has_long_number(line))
-        or (len(line) > MAX_KEYS and _has_many_parts(line))
+        or (len(line) > MAX_KEYS and _has_many_parts(line, most_values))
     )
 
 
-def _has_many_parts(line: bytes) -> bool:
-    return line.count(b":") > MAX_KEYS or line.count(b",") > MAX_VALUES - MAX_DEPTH
+def _has_many_parts(line: bytes, most_values: int) -> bool:
+    return line.count(b":") > MAX_KEYS or line.count(b",") > most_values - MAX_DEPTH
 
 
 def _has_long_number(text: bytes) -> bool:

@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 document, made from the table of operations and the structs that bodies are read into."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args, get_origin
 
@@ -20,6 +21,7 @@ _REFUSALS = {
     "404": "There is no such thing.",
     "409": "Several runs fit.",
     "413": "The body is too large.",
+    "415": "The body is of a kind that is not read here.",
     "429": "Too many open streams.",
     "503": "Not now; `Retry-After` says when.",
     "507": "No room to write.",
@@ -37,9 +39,12 @@ def document(operations: Sequence[Operation]) -> bytes:
         str(Event): _event_schema(),
         str(str): _TEXT,
     }
+    shared = Counter(operation.handle for operation in operations)
     paths: dict[str, dict[str, Any]] = {"/health": {"get": _HEALTH}}
     for operation in operations:
         described = _described(operation, schema_of)
+        if shared[operation.handle] > 1:
+            described["operationId"] += re.sub(r"\W+", "_", operation.path).rstrip("_")
         paths.setdefault(operation.path, {})[operation.method.lower()] = described
     return msgspec.json.encode(
         {
@@ -64,7 +69,8 @@ class Failure(msgspec.Struct):
 def _event_schema() -> dict[str, Any]:
     """One line of a batch, as far as every event is alike."""
     kinds = [kind.__struct_config__.tag for kind in get_args(Event)]
-    parts = {name: {"type": "object"} for name in ("run", "span", "cancel")}
+    parts: dict[str, Any] = {name: {"type": "object"} for name in ("run", "span", "cancel")}
+    parts["feedback"] = {"type": "array", "items": {"type": "object"}}
     return {
         "type": "object",
         "required": ["type", "run_id"],

@@ -10,6 +10,7 @@ from trodo_cli.client.local import LocalClient
 from trodo_cli.server.auth import Doorkeeper
 from trodo_cli.server.limits import BodyBudget, Refused, read_body
 from trodo_cli.server.pulse import Pulse
+from trodo_cli.server.settler import Settler
 
 MAX_VIEWERS = 2_000
 MAX_VIEWERS_PER_KEY = 256
@@ -21,7 +22,9 @@ class Service:
 
     def __init__(self, client: LocalClient, *, local_key: str | None = None) -> None:
         self._client = client
+        client.hub.prices = True
         self.pulse = Pulse(client.hub)
+        self._settler = Settler(client.hub)
         self.doorkeeper = Doorkeeper(client.hub.store, (client.owner, local_key) if local_key else None)
         self.announced: Counter[str] = Counter()
         """How many runs each owner has begun here; a change ends the wait of who asks for a list of runs."""
@@ -56,7 +59,12 @@ class Service:
             if not self._viewers[key_id]:
                 del self._viewers[key_id]
 
+    def begin(self) -> None:
+        """Look after runs that nobody ends, from now on."""
+        self._settler.begin()
+
     def stop(self) -> None:
         """Let every stream end by itself. Called in the event loop."""
         self.stopping = True
+        self._settler.stop()
         self.pulse.stop()

@@ -91,6 +91,15 @@ class Store(Protocol):
     def sweep(self, before_ns: int) -> int:
         """Remove spans of runs that nobody announced and that came before this time; how many runs."""
 
+    def silent_runs(self, after_ns: int, until_ns: int) -> list[tuple[str, str]]:
+        """Owner and id of the runs at work that only their spans tell of, last heard of in that time."""
+
+    def conclude(self, owner: str, run_id: str, until_ns: int, *, complete: bool) -> bool:
+        """End such a run if it was not heard of after this time and no span of it is open; whether it did end.
+
+        `complete`: nor may the parent of a span be missing.
+        """
+
     def add_key(self, key: Key, digest: bytes) -> None:
         """Keep a new key under the digest of its secret."""
 
@@ -144,6 +153,9 @@ class Tables(Protocol):
     def cancels(self, owner: str, run_ids: Sequence[str]) -> list[tuple[str, Cancel]]:
         """The cancel requests among these runs."""
 
+    def silent_runs(self, after_ns: int, until_ns: int) -> list[tuple[str, str]]:
+        """Owner and id of the runs of every owner that only their spans tell of, last heard of in that time."""
+
     def touch(self, owner: str, run_ids: Sequence[str], now_ns: int) -> None:
         """Note a sign of life of these runs."""
 
@@ -176,6 +188,9 @@ class Tables(Protocol):
 
     def replaced_between(self, owner: str, row: RunRow, first: int, last: int) -> list[Replaced]:
         """The numbers in the range that a later change took over."""
+
+    def marked(self, owner: str, row: RunRow, span_ids: Sequence[str]) -> set[str]:
+        """Which of these ids have a span with an amount below them."""
 
     def load_payload(self, owner: str, row: RunRow, first_seq: int) -> msgspec.Raw:
         """The payload of one span."""

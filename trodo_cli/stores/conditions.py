@@ -2,10 +2,10 @@
 
 from typing import Any, NamedTuple
 
-from trodo_cli.model.run import LOST_AFTER_NS, NANOS
+from trodo_cli.model.totals import NANOS
 from trodo_cli.query.plan import Cursor, RunFilter
 
-_LIVING = "status = 'running' AND coalesce(heartbeat_ns, 0) {} ?"
+_LIVING = "status = 'running' AND coalesce(heartbeat_ns, 0) {} ? - patience_ns"
 
 
 class Dialect(NamedTuple):
@@ -46,9 +46,9 @@ def _status(dialect: Dialect, status: str | None, now_ns: int) -> list[Part]:
         case None:
             return []
         case "running":
-            return [(_LIVING.format(">="), (now_ns - LOST_AFTER_NS,))]
+            return [(_LIVING.format(">="), (now_ns,))]
         case "lost":
-            return [(_LIVING.format("<"), (now_ns - LOST_AFTER_NS,))]
+            return [(_LIVING.format("<"), (now_ns,))]
         case "open":
             return [(dialect.is_open, ())]
         case _:

@@ -10,22 +10,34 @@ from collections.abc import Callable
 
 import msgspec
 
-from trodo_cli.model.event import CancelRequested, Event, RunEnd, RunStart, SpanEnd, SpanStart, SpanUpdate
+from trodo_cli.model.event import (
+    CancelRequested,
+    Event,
+    FeedbackGiven,
+    RunEnd,
+    RunStart,
+    SpanEnd,
+    SpanStart,
+    SpanUpdate,
+)
 from trodo_cli.model.payload import NO_PAYLOAD
 from trodo_cli.model.run import (
     Cancel,
+    Feedback,
     Run,
-    Totals,
     first_cancel,
     first_end,
     folded_run,
+    joined_feedback,
     newer_start,
     produced_run,
 )
 from trodo_cli.model.span import Span, newer_span, settled_span, span_rank
+from trodo_cli.model.sums import Sums
+from trodo_cli.model.totals import Totals
 
-RUN_PLACE, CANCEL_PLACE = 0, -1
-"""What a replaced number was about, when it was about no span: what the run says of itself, or a cancel request."""
+RUN_PLACE, CANCEL_PLACE, FEEDBACK_PLACE = 0, -1, -2
+"""What a replaced number was about when it was no span: what the run says of itself, a cancel request, feedback."""
 
 
 Replaced = tuple[int, int]
@@ -56,6 +68,8 @@ class RunRow(msgspec.Struct):
     cancel_seq: int | None = None
     heartbeat_ns: int | None = None
     traceless: bool = False
+    feedback: tuple[Feedback, ...] = ()
+    feedback_seq: int | None = None
     has_payloads: bool = False
     """Whether the registers were loaded, and are to be saved, with their payloads."""
 
@@ -74,6 +88,7 @@ class RunRow(msgspec.Struct):
             run,
             totals=self.totals,
             cancel=self.cancel,
+            feedback=self.feedback,
             heartbeat_ns=self.heartbeat_ns,
             last_seq=self.last_told_seq,
             traceless=self.traceless,
@@ -84,7 +99,17 @@ class RunRow(msgspec.Struct):
         """The highest number that an event still has."""
         if not self.traceless:
             return self.last_seq
-        return max(self.start_seq or 0, self.end_seq or 0, self.cancel_seq or 0)
+        return max(self.start_seq or 0, self.end_seq or 0, self.cancel_seq or 0, self.feedback_seq or 0)
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether only its spans tell of it."""
+        return bool(self.start and self.start.heard)
+
+    @property
+    def is_told_outright(self) -> bool:
+        """Whether its own process announced it."""
+        return self.start is not None and not self.start.heard
 
     @property
     def is_announced(self) -> bool:
@@ -96,9 +121,10 @@ class Ledger:
     """Takes the events of one run; afterwards `changed`, `replaced` and `row` say what to save."""
 
     def __init__(
-        self, row: RunRow, known: dict[str, SpanRow], load_payload: Callable[[int], msgspec.Raw]
+        self, row: RunRow, known: dict[str, SpanRow], load_payload: Callable[[int], msgspec.Raw], sums: Sums
     ) -> None:
         self.row = row
+        self.sums = sums
         self.changed: dict[str, SpanRow] = {}
         """Span rows to write, by span id."""
         self.replaced: list[Replaced] = []
@@ -118,6 +144,8 @@ class Ledger:
                 return self._take_end(produced_run(event.run))
             case CancelRequested():
                 return self._take_cancel(event.cancel)
+            case FeedbackGiven():
+                return self._take_feedback(event.feedback)
             case _:
                 return False
 
@@ -128,14 +156,14 @@ class Ledger:
         if row is None:
             seq = self._next_seq()
             row = self._known[span.id] = SpanRow(span, seq, seq)
+            self.sums.replace(None, span)
         else:
             if newer_span(self._comparable(row, span), span) is not span:
                 return False
-            self.row.totals.add(row.span, -1)
+            self.sums.replace(row.span, span)
             if row.changed_seq > row.first_seq:
                 self.replaced.append((row.changed_seq, row.first_seq))
             row.span, row.changed_seq = span, self._next_seq()
-        self.row.totals.add(span)
         self.changed[span.id] = row
         return True
 
@@ -150,11 +178,14 @@ class Ledger:
         if start == self.row.start:
             return False
         self.row.start, self.row.start_seq = start, self._renumbered(self.row.start_seq)
+        if self.row.is_told_outright and self.row.end is not None and self.row.end.heard:
+            self.replaced.append((self.row.end_seq or 0, RUN_PLACE))
+            self.row.end = self.row.end_seq = None
         return True
 
     def _take_end(self, run: Run) -> bool:
         end = first_end(self.row.end, run)
-        if end == self.row.end:
+        if end == self.row.end or (run.heard and self.row.is_told_outright):
             return False
         self.row.end, self.row.end_seq = end, self._renumbered(self.row.end_seq)
         return True
@@ -164,6 +195,14 @@ class Ledger:
         if first == self.row.cancel:
             return False
         self.row.cancel, self.row.cancel_seq = first, self._renumbered(self.row.cancel_seq, CANCEL_PLACE)
+        return True
+
+    def _take_feedback(self, feedback: tuple[Feedback, ...]) -> bool:
+        joined = joined_feedback(self.row.feedback, feedback)
+        if joined == self.row.feedback:
+            return False
+        self.row.feedback = joined
+        self.row.feedback_seq = self._renumbered(self.row.feedback_seq, FEEDBACK_PLACE)
         return True
 
     def _renumbered(self, seq: int | None, place: int = RUN_PLACE) -> int:

@@ -4,10 +4,19 @@ from collections.abc import Iterable
 
 import msgspec
 
-from trodo_cli.model.event import CancelRequested, Event, RunEnd, RunStart, SpanEnd, SpanStart, SpanUpdate
+from trodo_cli.model.event import (
+    CancelRequested,
+    Event,
+    FeedbackGiven,
+    RunEnd,
+    RunStart,
+    SpanEnd,
+    SpanStart,
+    SpanUpdate,
+)
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span, opened_span
-from trodo_cli.stores.ledger import CANCEL_PLACE, RunRow, SpanRow
+from trodo_cli.stores.ledger import CANCEL_PLACE, FEEDBACK_PLACE, RunRow, SpanRow
 
 
 def events_between(
@@ -39,6 +48,8 @@ def _replaced(row: RunRow, owner: str, number: int, place: int, span: Span | Non
     if place == CANCEL_PLACE and row.cancel is not None:
         asked = msgspec.structs.replace(row.cancel, delivered_ns=None)
         return CancelRequested(run_id=row.id, seq=number, cancel=asked)
+    if place == FEEDBACK_PLACE:
+        return FeedbackGiven(run_id=row.id, seq=number, feedback=row.feedback)
     return _announcement(row, owner, number)
 
 
@@ -65,7 +76,10 @@ def _run_events(row: RunRow, owner: str) -> list[Event]:
         found.append(_announcement(row, owner, row.start_seq))
     if row.cancel_seq is not None and row.cancel is not None:
         found.append(CancelRequested(run_id=row.id, seq=row.cancel_seq, cancel=row.cancel))
+    if row.feedback_seq is not None:
+        found.append(FeedbackGiven(run_id=row.id, seq=row.feedback_seq, feedback=row.feedback))
     if row.end_seq is not None and row.end is not None:
-        run = msgspec.structs.replace(row.end, owner=owner, totals=row.totals)
+        end = row.view if row.end.heard else row.end
+        run = msgspec.structs.replace(end, owner=owner, totals=row.totals)
         found.append(RunEnd(run_id=row.id, seq=row.end_seq, run=run))
     return found

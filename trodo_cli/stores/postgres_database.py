@@ -158,6 +158,9 @@ _inherited: list[object] = []
 
 
 def _configured(connection: "Connection") -> None:
+    # Every question has an index; a table that nobody has analysed yet would be read from end to end.
+    connection.execute("SET enable_seqscan = off")
+    connection.execute("SET jit = off")
     connection.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'")
     connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
     connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")

@@ -1,5 +1,7 @@
 """How processes over one PostgreSQL database hear of each other's commits: a hint, never the data."""
 
+import select
+import socket
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -28,6 +30,8 @@ class Hint:
         self._threads: dict[str, threading.Thread] = {}
         self._committed = threading.Event()
         self._closed = threading.Event()
+        self._bell, self._string = socket.socketpair()
+        """What wakes who listens when there is nothing more to hear."""
 
     def mark(self) -> int:
         """Differs after any process committed."""
@@ -44,8 +48,10 @@ class Hint:
         """Hear and tell no more."""
         self._closed.set()
         self._committed.set()
+        self._string.close()
         for thread in self._threads.values():
             thread.join()
+        self._bell.close()
 
     def _start(self, name: str, work: Callable[["psycopg.Connection[Any]"], None]) -> None:
         with self._lock:
@@ -69,7 +75,8 @@ class Hint:
     def _listen(self, connection: "psycopg.Connection[Any]") -> None:
         connection.execute(f"LISTEN {CHANNEL}")
         while not self._closed.is_set():
-            for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
+            select.select([connection.fileno(), self._bell.fileno()], [], [], POLL_SECONDS)
+            for _ in connection.notifies(timeout=0):
                 pass
             self._changes += 1
 

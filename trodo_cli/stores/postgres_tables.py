@@ -7,6 +7,7 @@ import msgspec
 
 from trodo_cli.model.key import Key
 from trodo_cli.model.run import Cancel
+from trodo_cli.model.sums import Sums
 from trodo_cli.query.plan import Cursor, RunFilter
 from trodo_cli.stores.base import MAX_COUNT
 from trodo_cli.stores.conditions import Dialect, condition
@@ -67,16 +68,9 @@ class PostgresTables:
 
     def run_to_change(self, owner: str, run_id: str, now_ns: int, *, payload: bool) -> RunRow:
         row = self.load_run(owner, run_id, payload=payload, hold=True)
-        if row is not None:
-            return row
-        self._make_partitions(bucket_of(now_ns))
-        self._connection.execute(
-            "INSERT INTO runs (owner, id, received_ns) VALUES (%s, %s, %s) ON CONFLICT (owner, id) DO NOTHING",
-            (owner, run_id, now_ns),
-        )
-        row = self.load_run(owner, run_id, payload=payload, hold=True)
-        assert row is not None, "a run that was made in this transaction"
-        row.has_payloads = payload
+        while row is None:
+            row = self._new_run(owner, run_id, now_ns, payload=payload)
+            row = row or self.load_run(owner, run_id, payload=payload, hold=True)
         return row
 
     def load_run(
@@ -125,6 +119,13 @@ class PostgresTables:
         )
         return [(run_id, read_cancel(data)) for run_id, data in rows]
 
+    def silent_runs(self, after_ns: int, until_ns: int) -> list[tuple[str, str]]:
+        sql = (
+            "SELECT owner, id FROM runs WHERE heard = 1 AND status = 'running'"
+            " AND heartbeat_ns > %s AND heartbeat_ns <= %s ORDER BY heartbeat_ns"
+        )
+        return [(owner, run_id) for owner, run_id in self._fetched(sql, after_ns, until_ns)]
+
     def touch(self, owner: str, run_ids: Sequence[str], now_ns: int) -> None:
         self._connection.execute(
             "UPDATE runs SET heartbeat_ns = %s WHERE owner = %s AND id IN"
@@ -150,6 +151,7 @@ class PostgresTables:
             "replaced (owner, bucket, run, seq, first_seq)",
             [(*_place(owner, row), seq, first_seq) for seq, first_seq in ledger.replaced],
         )
+        self._save_marks(owner, row, ledger.sums)
 
     def delete_run(self, owner: str, row: RunRow) -> None:
         self._delete_spans(owner, row)
@@ -203,6 +205,10 @@ class PostgresTables:
         rows = self._fetched(sql, *_place(owner, row), first_seq)
         return stored_payload(rows[0][0] if rows else None)
 
+    def marked(self, owner: str, row: RunRow, span_ids: Sequence[str]) -> set[str]:
+        sql = f"SELECT id FROM wrapping WHERE {_SPAN_PLACE} AND id = ANY(%s)"
+        return {found[0] for found in self._fetched(sql, *_place(owner, row), list(span_ids))}
+
     # -- what producers dropped, and keys ----------------------------------------------------------
 
     def add_drops(self, owner: str, counts: dict[str, int], now_ns: int) -> None:
@@ -241,6 +247,21 @@ class PostgresTables:
         return key_row(rows[0]) if rows else None
 
     # -- inside ------------------------------------------------------------------------------------
+
+    def _new_run(self, owner: str, run_id: str, now_ns: int, *, payload: bool) -> RunRow | None:
+        """A run that is made now; None when another transaction makes it."""
+        self._make_partitions(bucket_of(now_ns))
+        rows = self._fetched(
+            "INSERT INTO runs (owner, id, received_ns) VALUES (%s, %s, %s)"
+            f" ON CONFLICT (owner, id) DO NOTHING RETURNING {RUN_COLUMNS}",
+            owner,
+            run_id,
+            now_ns,
+        )
+        row = run_row(rows[0]) if rows else None
+        if row is not None:
+            row.has_payloads = payload
+        return row
 
     def _make_partitions(self, bucket: int) -> None:
         """Make room for a week, and for the next one ahead of time."""
@@ -285,12 +306,25 @@ class PostgresTables:
         )
 
     def _change_spans(self, owner: str, row: RunRow, spans: Sequence[SpanRow]) -> None:
+        if not spans:
+            return
         place = _place(owner, row)
         with self._connection.cursor() as cursor:
             cursor.executemany(_SAVE_SPAN, [(*span_values(span), *place, span.first_seq) for span in spans])
             cursor.executemany(
                 f"UPDATE payloads SET data = %s WHERE {_SPAN_PLACE} AND first_seq = %s",
                 [(bytes(span.span.payload), *place, span.first_seq) for span in spans],
+            )
+
+    def _save_marks(self, owner: str, row: RunRow, sums: Sums) -> None:
+        place = _place(owner, row)
+        if sums.is_recounted:
+            self._connection.execute(f"DELETE FROM wrapping WHERE {_SPAN_PLACE}", place)
+        if sums.added:
+            self._connection.execute(
+                "INSERT INTO wrapping (owner, bucket, run, id) SELECT %s, %s, %s, unnest(%s::text[])"
+                " ON CONFLICT DO NOTHING",
+                (*place, [*sums.added]),
             )
 
     def _copy(self, into: str, rows: Sequence[tuple[Any, ...]]) -> None:

@@ -7,14 +7,15 @@ import msgspec
 
 from trodo_cli.model.key import Key
 from trodo_cli.model.payload import NO_PAYLOAD
-from trodo_cli.model.run import LOST_AFTER_NS, Cancel, Run, Totals
+from trodo_cli.model.run import Cancel, Feedback, Run
 from trodo_cli.model.span import Span, Usage
+from trodo_cli.model.totals import Totals
 from trodo_cli.stores.ledger import RunRow, SpanRow
 
 RUN_COLUMNS = (
     'key, id, agent, status, parent, session, "user", tags, started_ns, ended_ns, spans, errors, input_tokens,'
     " output_tokens, cost_nanos, costed_spans, last_seq, start_seq, end_seq, cancel_seq, cancel, heartbeat_ns,"
-    " received_ns, started, ended, traceless"
+    " received_ns, started, ended, traceless, feedback, feedback_seq, patience_ns, heard, wrapped"
 )
 SPAN_COLUMNS = (
     "id, parent, name, kind, status, level, version, started_ns, ended_ns, changed_seq, input_tokens,"
@@ -29,6 +30,7 @@ SEQ_BITS = 32
 Row = Sequence[Any]
 
 _read_run = msgspec.json.Decoder(Run).decode
+_read_feedback = msgspec.json.Decoder(tuple[Feedback, ...]).decode
 read_cancel = msgspec.json.Decoder(Cancel).decode
 
 
@@ -43,6 +45,7 @@ def run_row(row: Row) -> RunRow:
             output_tokens=row[13],
             cost_nanos=row[14],
             costed_spans=row[15],
+            wrapped=bool(row[30]),
         ),
         last_seq=row[16],
         start_seq=row[17],
@@ -54,6 +57,8 @@ def run_row(row: Row) -> RunRow:
         start=_read_run(row[23]) if row[23] else None,
         end=_read_run(row[24]) if row[24] else None,
         traceless=bool(row[25]),
+        feedback=_read_feedback(row[26]) if row[26] else (),
+        feedback_seq=row[27],
     )
 
 
@@ -88,6 +93,11 @@ def run_values(owner: str, row: RunRow) -> tuple[Any, ...]:
         _register(row.start),
         _register(row.end),
         row.traceless,
+        msgspec.json.encode(row.feedback) if row.feedback else None,
+        row.feedback_seq,
+        run.patience_ns,
+        bool(run.heard),
+        totals.wrapped,
     )
 
 
@@ -95,7 +105,7 @@ def seen_run(row: RunRow, owner: str, now_ns: int) -> Run:
     """The run as a reader sees it now: without a sign of life for long it is lost."""
     run = row.view
     run.owner = owner
-    if run.status == "running" and now_ns - (row.heartbeat_ns or 0) > LOST_AFTER_NS:
+    if run.status == "running" and now_ns - (row.heartbeat_ns or 0) > run.patience_ns:
         run.status = "lost"
     return run
 

@@ -110,4 +110,27 @@ MIGRATIONS: tuple[str, ...] = (
         revoked_ns INTEGER
     );
     """,
+    """
+    -- What people said of the run, as a JSON list; its place in `replaced` is -2.
+    ALTER TABLE runs ADD COLUMN feedback BLOB;
+    ALTER TABLE runs ADD COLUMN feedback_seq INTEGER;
+    -- How long the producer may be silent before a running run counts as lost.
+    ALTER TABLE runs ADD COLUMN patience_ns INTEGER NOT NULL DEFAULT 15000000000;
+    """,
+    """
+    -- heard = 1: nobody announced the run, only its spans tell of it. wrapped = 1: its amounts are those of agents.
+    ALTER TABLE runs ADD COLUMN heard INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE runs ADD COLUMN wrapped INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX runs_heard ON runs (heartbeat_ns) WHERE heard = 1 AND status = 'running';
+
+    -- Ids that have a span with an amount below them: of spans, or of parents that have not come yet.
+    CREATE TABLE wrapping (
+        owner TEXT NOT NULL, run INTEGER NOT NULL, id TEXT NOT NULL, PRIMARY KEY (owner, run, id)
+    ) WITHOUT ROWID;
+    """,
+    """
+    -- A cancel request goes down to runs that nobody has announced, too.
+    DROP INDEX runs_by_parent;
+    CREATE INDEX runs_by_parent ON runs (owner, parent, started_ns, id) WHERE parent IS NOT NULL;
+    """,
 )

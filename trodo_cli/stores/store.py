@@ -11,7 +11,7 @@ from trodo_cli.model.span import Span
 from trodo_cli.query.plan import Cursor, RunFilter
 from trodo_cli.stores import log
 from trodo_cli.stores.base import MAX_SEQ, Appended, Page, Tables, batches
-from trodo_cli.stores.batch import append_run, deliver_cancel
+from trodo_cli.stores.batch import append_run, conclude_run, deliver_cancel
 from trodo_cli.stores.ledger import RunRow
 from trodo_cli.stores.rows import seen_run
 
@@ -94,6 +94,9 @@ class TableStore:
     def sweep(self, before_ns: int) -> int:
         return self._write(lambda tables: tables.sweep(before_ns))
 
+    def conclude(self, owner: str, run_id: str, until_ns: int, *, complete: bool) -> bool:
+        return self._write(lambda tables: conclude_run(tables, owner, run_id, until_ns, complete=complete))
+
     def add_key(self, key: Key, digest: bytes) -> None:
         self._write(lambda tables: tables.add_key(key, digest))
 
@@ -159,6 +162,10 @@ class TableStore:
                 for number, place in tables.replaced_between(owner, row, first, last)
             ]
         return log.events_between(row, owner, opened, changed, replaced, first, last)[:limit]
+
+    def silent_runs(self, after_ns: int, until_ns: int) -> list[tuple[str, str]]:
+        with self._read() as tables:
+            return tables.silent_runs(after_ns, until_ns)
 
     def drops(self, owner: str) -> dict[str, int]:
         with self._read() as tables:

@@ -8,6 +8,7 @@ import msgspec
 
 from trodo_cli.model.key import Key
 from trodo_cli.model.run import Cancel
+from trodo_cli.model.sums import Sums
 from trodo_cli.query.plan import Cursor, RunFilter
 from trodo_cli.stores.base import MAX_COUNT, MAX_SEQ
 from trodo_cli.stores.conditions import Dialect, condition
@@ -31,7 +32,7 @@ from trodo_cli.stores.rows import (
 INDEXED_ENDING = 8
 """How many last characters of an id an index holds."""
 
-_SAVE_RUN = f"INSERT OR REPLACE INTO runs (owner, announced, {RUN_COLUMNS}) VALUES (?, ?{', ?' * 26})"
+_SAVE_RUN = f"INSERT OR REPLACE INTO runs (owner, announced, {RUN_COLUMNS}) VALUES (?, ?{', ?' * 31})"
 _SAVE_SPAN = f"INSERT OR REPLACE INTO spans (owner, run, key, {SPAN_COLUMNS}) VALUES (?, ?, ?{', ?' * 22})"
 
 _KEY_RANGE = "NOT INDEXED WHERE owner = ? AND key BETWEEN ? AND ? ORDER BY key"
@@ -107,6 +108,13 @@ class SqliteTables:
         )
         return [(run_id, read_cancel(data)) for run_id, data in rows]
 
+    def silent_runs(self, after_ns: int, until_ns: int) -> list[tuple[str, str]]:
+        sql = (
+            "SELECT owner, id FROM runs INDEXED BY runs_heard WHERE heard = 1 AND status = 'running'"
+            " AND heartbeat_ns > ? AND heartbeat_ns <= ? ORDER BY heartbeat_ns"
+        )
+        return [(owner, run_id) for owner, run_id in self._fetched(sql, after_ns, until_ns)]
+
     def touch(self, owner: str, run_ids: Sequence[str], now_ns: int) -> None:
         self._connection.execute(
             "UPDATE runs SET heartbeat_ns = ? WHERE owner = ? AND id IN (SELECT value FROM json_each(?))",
@@ -134,6 +142,7 @@ class SqliteTables:
             "INSERT INTO replaced (owner, run, seq, first_seq) VALUES (?, ?, ?, ?)",
             [(owner, row.key, seq, first_seq) for seq, first_seq in ledger.replaced],
         )
+        self._save_marks(owner, row, ledger.sums)
 
     def delete_run(self, owner: str, row: RunRow) -> None:
         self._delete(owner, row.key)
@@ -183,6 +192,10 @@ class SqliteTables:
         sql = "SELECT data FROM payloads WHERE owner = ? AND key = ?"
         rows = self._fetched(sql, owner, span_key(row.key, first_seq))
         return stored_payload(rows[0][0] if rows else None)
+
+    def marked(self, owner: str, row: RunRow, span_ids: Sequence[str]) -> set[str]:
+        sql = "SELECT id FROM wrapping WHERE owner = ? AND run = ? AND id IN (SELECT value FROM json_each(?))"
+        return {found[0] for found in self._fetched(sql, owner, row.key, json_text(span_ids))}
 
     # -- what producers dropped, and keys ----------------------------------------------------------
 
@@ -237,6 +250,14 @@ class SqliteTables:
         rows = self._fetched(sql, owner, row.key)
         row.take_payloads(*(rows[0] if rows else (b"", b"")))
 
+    def _save_marks(self, owner: str, row: RunRow, sums: Sums) -> None:
+        if sums.is_recounted:
+            self._connection.execute("DELETE FROM wrapping WHERE owner = ? AND run = ?", (owner, row.key))
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO wrapping (owner, run, id) VALUES (?, ?, ?)",
+            [(owner, row.key, span_id) for span_id in sums.added],
+        )
+
     def _delete(self, owner: str, key: int) -> None:
         self._delete_spans(owner, key)
         self._connection.execute("DELETE FROM run_payloads WHERE owner = ? AND run = ?", (owner, key))
@@ -247,3 +268,4 @@ class SqliteTables:
         self._connection.execute("DELETE FROM payloads WHERE owner = ? AND key BETWEEN ? AND ?", span_keys)
         self._connection.execute("DELETE FROM spans WHERE owner = ? AND key BETWEEN ? AND ?", span_keys)
         self._connection.execute("DELETE FROM replaced WHERE owner = ? AND run = ?", (owner, key))
+        self._connection.execute("DELETE FROM wrapping WHERE owner = ? AND run = ?", (owner, key))

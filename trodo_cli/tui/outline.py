@@ -45,6 +45,10 @@ class Outline:
         """A span as it was put last; None for one that was not."""
         return self._tree.span(span_id)
 
+    def spans(self) -> dict[str, Span]:
+        """Every span by its id."""
+        return self._tree.spans()
+
     def release(self) -> None:
         """Give back what it holds; it is not asked afterwards."""
         self._tree.close()

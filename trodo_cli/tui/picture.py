@@ -1,6 +1,6 @@
 """One run as the explorer knows it, kept up by what its feed hears."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
@@ -8,8 +8,10 @@ from trodo_cli.insight.failure import Failure, failure
 from trodo_cli.insight.own_time import own_ns
 from trodo_cli.model.event import Event, SpanEnd, SpanStart, SpanUpdate
 from trodo_cli.model.payload import NO_PAYLOAD
-from trodo_cli.model.run import Run, Totals
+from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span, newer_span, settled_span
+from trodo_cli.model.sums import Sums
+from trodo_cli.model.totals import Totals
 from trodo_cli.model.trace import Trace
 from trodo_cli.render.rows import Row
 from trodo_cli.tui.outline import Outline
@@ -24,7 +26,7 @@ class Picture:
     def __init__(self, run: Run) -> None:
         self._said = Trace.from_rows(_light(run), [])
         self._stored = run.totals
-        self._totals = Totals()
+        self._sums = Sums(Totals(), self._known)
         self._children: dict[str, Run] = {}
         self.is_whole = False
         """Whether all spans that were there at first have come."""
@@ -35,7 +37,7 @@ class Picture:
     @property
     def run(self) -> Run:
         """The run as it stands now."""
-        totals = self._totals if self.is_whole else self._stored
+        totals = self._sums.totals if self.is_whole else self._stored
         return msgspec.structs.replace(self._said.summary, totals=msgspec.structs.replace(totals))
 
     def reopen(self, run: Run) -> None:
@@ -90,9 +92,14 @@ class Picture:
             span = newer_span(known, span)
             if span is known:
                 return
-            self._totals.add(known, -1)
-        self._totals.add(span)
+        self._sums.replace(known, span)
         self.outline.put(span)
+        self._sums.settle(self.outline.spans)
+
+    def _known(self, span_ids: Collection[str]) -> dict[str, Span]:
+        """Those of these spans that have come."""
+        found = {span_id: self.outline.span(span_id) for span_id in span_ids}
+        return {span_id: span for span_id, span in found.items() if span is not None}
 
 
 def _light(run: Run) -> Run:

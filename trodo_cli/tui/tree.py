@@ -6,6 +6,7 @@ from functools import partial
 from trodo_cli.model.ids import root_span_id
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
+from trodo_cli.model.trace import stands_for_run
 from trodo_cli.render.rows import Mark
 from trodo_cli.tui.book import Book
 from trodo_cli.tui.branch import Branch, Node, position
@@ -69,6 +70,11 @@ class LiveTree:
         item = self.book.read(node.number) if node else None
         return item if isinstance(item, Span) else None
 
+    def spans(self) -> dict[str, Span]:
+        """Every span by its id, as it was put last."""
+        items = (self.book.read(node.number) for node in self._spans.values())
+        return {item.id: item for item in items if isinstance(item, Span)}
+
     def named(self, key: str) -> list[Node]:
         """The nodes of a key: a span may have the id of another run, or that of the run itself."""
         found = (self.top if key == self.top.key else None, self._spans.get(key), self._links.get(key))
@@ -86,7 +92,7 @@ class LiveTree:
         if node.parent is not self.top:
             return None
         wanted = self._wanted(node)
-        return None if wanted is None or wanted in self._spans else "orphan"
+        return None if wanted is None or wanted in self._spans or stands_for_run(wanted) else "orphan"
 
     def close(self) -> None:
         """Take the tree apart; it is not asked afterwards."""

@@ -10,8 +10,9 @@ from typing import Any, get_args
 import msgspec
 
 from trodo_cli.model.payload import NO_PAYLOAD
-from trodo_cli.model.run import NANOS, Run, RunStatus, Totals, canonical_status
+from trodo_cli.model.run import Run, RunStatus, canonical_status
 from trodo_cli.model.span import Span
+from trodo_cli.model.totals import NANOS, Totals
 from trodo_cli.model.trace import Trace
 from trodo_cli.wire.agntz import AGENT_ATTRIBUTE, RUN_ATTRIBUTE
 from trodo_cli.wire.agntz_read_span import below, is_root, span_from

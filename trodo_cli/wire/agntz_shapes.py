@@ -12,7 +12,7 @@ import msgspec
 from trodo_cli.errors import InvalidInput
 from trodo_cli.model.ids import canonical_id
 from trodo_cli.model.payload import NO_PAYLOAD
-from trodo_cli.model.run import MAX_SUMMAND
+from trodo_cli.model.totals import MAX_SUMMAND
 from trodo_cli.wire.agntz import EARLIEST_NS, LATEST_NS, clamped_ns
 from trodo_cli.wire.values import plain_value, storable_text
 

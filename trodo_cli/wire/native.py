@@ -1,27 +1,33 @@
 """Our own format: one event is one line of JSON, the same in spools, files, bodies and streams."""
 
-import re
+from typing import TypeVar
 
 import msgspec
 
 from trodo_cli.errors import InvalidInput
-from trodo_cli.model.event import CancelRequested, Event, RunEnd, SpanEnd, SpanStart, SpanUpdate
+from trodo_cli.model.event import (
+    CancelRequested,
+    Event,
+    FeedbackGiven,
+    RunEnd,
+    SpanEnd,
+    SpanStart,
+    SpanUpdate,
+)
 from trodo_cli.model.ids import canonical_id
 from trodo_cli.model.payload import NO_PAYLOAD, payload_of
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span, canonical_kind
+from trodo_cli.wire.claims import settle_hearsay
+from trodo_cli.wire.lenient import whole_pairs
 from trodo_cli.wire.values import storable_text
 
 _INT64 = 2**63
 
+Known = TypeVar("Known", bound=Event)
+
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
-_SURROGATE = re.compile(
-    rb"\\\\"  # an escaped backslash: what follows is text
-    rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
-)
-"""Escapes of surrogates; the group is half of a pair."""
 
 
 def write_event(event: Event) -> bytes:
@@ -29,7 +35,7 @@ def write_event(event: Event) -> bytes:
     try:
         return _encoder.encode(event)
     except UnicodeEncodeError:
-        return _encoder.encode(_settled(event))
+        return _encoder.encode(settled_event(event))
 
 
 def read_event(line: bytes) -> Event:
@@ -43,7 +49,7 @@ def read_event(line: bytes) -> Event:
         raise InvalidInput("not an event: nested too deeply") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise InvalidInput(f"not an event: {error}") from None
-    _settled(event)
+    settled_event(event)
     _check_payload(event)
     return event
 
@@ -56,14 +62,18 @@ def told_event(line: bytes) -> Event:
         raise InvalidInput(f"not an event: {error}") from None
 
 
-def _settled(event: Event) -> Event:
-    """The event in canonical form, changed in place."""
+def settled_event(event: Known) -> Known:
+    """The event in canonical form, changed in place. Raises `InvalidInput`."""
     event.run_id = canonical_id(storable_text(event.run_id))
     if isinstance(event, SpanStart | SpanUpdate | SpanEnd):
         _settle_span(event.span)
     elif isinstance(event, CancelRequested):
         _settle_texts(event.cancel, ("by", "reason"))
         _check_range("cancel request", event.cancel.requested_ns, event.cancel.delivered_ns)
+    elif isinstance(event, FeedbackGiven):
+        for feedback in event.feedback:
+            _settle_texts(feedback, ("satisfaction", "comment", "user"))
+            _check_range("feedback", feedback.at_ns)
     else:
         event.run.id = event.run_id
         _settle_run(event.run)
@@ -76,14 +86,10 @@ def _decode(line: bytes) -> Event:
     try:
         return _decoder.decode(line)
     except msgspec.DecodeError:
-        mended = _SURROGATE.sub(_mended, line)
+        mended = whole_pairs(line)
         if mended == line:
             raise
         return _decoder.decode(mended)
-
-
-def _mended(match: re.Match[bytes]) -> bytes:
-    return rb"\ufffd" if match[1] else match[0]
 
 
 def _check_payload(event: Event) -> None:
@@ -107,12 +113,14 @@ def _settle_span(span: Span) -> None:
 
 
 def _settle_run(run: Run) -> None:
+    if run.heard:
+        settle_hearsay(run)
     if run.parent_id is not None:
         parent_id = canonical_id(storable_text(run.parent_id)) if run.parent_id else None
         run.parent_id = parent_id if parent_id != run.id else None
     run.tags = tuple(storable_text(tag) for tag in run.tags)
     _settle_texts(run, ("agent", "parent_span_id", "session", "user", "error", "error_type"))
-    _check_range("run", run.started_ns, run.ended_ns, run.version)
+    _check_range("run", run.started_ns, run.ended_ns, run.version, run.patience_ns)
 
 
 def _settle_texts(target: msgspec.Struct, names: tuple[str, ...]) -> None:

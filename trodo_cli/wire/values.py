@@ -53,7 +53,16 @@ def json_value(value: Any) -> bytes:
             data = _encode(plain_value(value))
     except Exception:
         data = _encode(plain_value(value))
-    return data if len(data) <= MAX_VALUE_BYTES else _encode(_cut(data))
+    return data if len(data) <= MAX_VALUE_BYTES else cut_json(data)
+
+
+def json_object(values: dict[str, Any]) -> bytes:
+    """A JSON object for certain: when all of it is too much, every value is cut by itself."""
+    data = json_value(values)
+    if not data.startswith(b'{"cut":true'):
+        return data
+    parts = (json_value(key) + b":" + json_value(value) for key, value in values.items())
+    return b"{" + b",".join(parts) + b"}"
 
 
 def plain_value(value: Any) -> Any:
@@ -137,9 +146,11 @@ def _number_text(value: float) -> str:
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def _cut(data: bytes) -> dict[str, Any]:
+def cut_json(data: bytes) -> bytes:
+    """What stands for a JSON text that is too much: its beginning, its length and its digest."""
     kept = data[:KEPT_BYTES].decode("utf-8", "ignore")
-    return {"cut": True, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), "text": kept}
+    digest = hashlib.sha256(data).hexdigest()
+    return _encode({"cut": True, "bytes": len(data), "sha256": digest, "text": kept})
 
 
 _encode = msgspec.json.Encoder(enc_hook=_described).encode

@@ -4,7 +4,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from trodo_cli.client.base import Page, RunFilter, StreamState
-from trodo_cli.model.run import NANOS, Run
+from trodo_cli.model.run import Run
+from trodo_cli.model.totals import NANOS
 from trodo_cli.render.facts import error_text, spaced
 from trodo_cli.render.format import cost, counted, tokens
 from trodo_cli.render.run_lines import Columns, heading

@@ -1,0 +1,73 @@
+"""A trace goes out as OTLP as it came in, and what was recorded otherwise can be read by others."""
+
+import pytest
+
+from tests.contract.events import payload, run_end, run_start, span_end
+from tests.contract.reading import OWNER, append
+from tests.wire.test_otlp_golden import CONVENTIONS, taken
+from trodo_cli.client.local import LocalClient
+from trodo_cli.model import ids
+from trodo_cli.model.span import Usage
+from trodo_cli.model.trace import Trace
+from trodo_cli.stores.sqlite import SqliteStore
+from trodo_cli.wire.otlp.events import events_of
+from trodo_cli.wire.otlp.export import Export
+from trodo_cli.wire.otlp.protobuf import read_protobuf
+from trodo_cli.wire.otlp.text import read_json
+from trodo_cli.wire.otlp.writing import export_of, write_json, write_protobuf
+
+ENCODINGS = {"json": (read_json, write_json), "protobuf": (read_protobuf, write_protobuf)}
+
+
+def stored(export: Export) -> Trace:
+    store = SqliteStore(None)
+    append(store, *events_of(export))
+    return LocalClient(store, OWNER).traces.get(export.spans[0].trace_id)
+
+
+@pytest.mark.parametrize("name", CONVENTIONS)
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_an_export_survives_the_way_through_a_store_unchanged(name: str, encoding: str) -> None:
+    read, write = ENCODINGS[encoding]
+    sent = taken(name, "json")
+    spans = {
+        span.span_id: span
+        for span in sent.spans
+        if span.attributes.get("logfire.span_type") != "pending_span"
+    }
+    back = read(write(export_of(stored(sent))))
+    found = {span.span_id: span for span in back.spans}
+    assert (back.refused, found) == (0, spans)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_run_of_our_own_is_one_tree_that_others_can_read(encoding: str) -> None:
+    read, write = ENCODINGS[encoding]
+    run_id, store = ids.new_run_id(), SqliteStore(None)
+    append(
+        store,
+        run_start(run_id, agent="worker", session="s", user="ada", payload=payload(input="asked")),
+        span_end(
+            run_id, "ab" * 8, kind="model", name="ask", model="m", provider="openai", cost=0.5,
+            usage=Usage(input=5, output=2, cache_read=1), payload=payload(input=[1], attributes={"k": 1}),
+        ),
+        span_end(run_id, "any text", parent_id="ab" * 8, kind="tool", tool="look", status="error", error="no",
+                 error_type="E", payload=payload(stack="line")),
+        run_end(run_id, status="failed", error="no"),
+    )  # fmt: skip
+    export = read(write(export_of(LocalClient(store, OWNER).traces.get(run_id))))
+    root, *_ = [span for span in export.spans if span.parent_id is None]
+    again = stored(export)
+    assert (export.refused, len(export.spans), root.trace_id) == (0, 3, run_id)
+    summary = again.summary
+    assert (summary.agent, summary.session, summary.user) == ("worker", "s", "ada")
+    assert (summary.totals.input_tokens, summary.totals.cost, summary.totals.errors) == (5, 0.5, 2)
+    model = again.span("ab" * 8)
+    assert model is not None
+    assert (model.kind, model.model, model.provider, model.usage, model.details.input) == (
+        "model", "m", "openai", Usage(input=5, output=2, cache_read=1), [1],
+    )  # fmt: skip
+    (tool,) = [span for span in again.spans if span.kind == "tool"]
+    assert (tool.tool, tool.parent_id, tool.error, tool.error_type, tool.details.stack) == (
+        "look", "ab" * 8, "no", "E", "line",
+    )  # fmt: skip

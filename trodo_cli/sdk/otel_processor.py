@@ -1,0 +1,188 @@
+"""The span processor: imported only where OpenTelemetry is."""
+
+import threading
+from collections import OrderedDict
+from typing import Any, NamedTuple, TypeVar
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+
+from trodo_cli.model.event import RunEnd, RunStart, SpanEnd, SpanStart
+from trodo_cli.model.run import Run
+from trodo_cli.model.span import Span
+from trodo_cli.sdk.context import Place, current, use_inner_span
+from trodo_cli.sdk.recorder import quietly, recorder
+from trodo_cli.sdk.ship import THREAD_NAME
+from trodo_cli.wire.otel_bridge import SPAN_ID, SeenSpan, described, described_run, ended_run
+
+MAX_KNOWN = 100_000
+"""Spans and traces that are remembered; beyond that the oldest are forgotten."""
+
+HEARSAY_VERSION = -1
+"""Of a run that only its spans tell of: whoever announces it knows better."""
+
+_MARK = "_trodo_processor"
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class Home(NamedTuple):
+    """Where an open span belongs."""
+
+    run_id: str
+    parent_id: str | None
+    place_span_id: str | None
+    """Our own span around it when it began."""
+    is_placed: bool
+    """Whether it is inside a run of ours, which lives without it."""
+
+
+class OpenTrace:
+    """A run that is there as long as spans of it are open."""
+
+    def __init__(self, root_id: str | None) -> None:
+        self.root_id = root_id
+        """The topmost span; None for a run that somebody else has begun."""
+        self.open = 0
+        self.end: Run | None = None
+        """As the topmost span left it, once that has ended."""
+
+
+class RunProcessor(SpanProcessor):
+    """Turns spans into our events as they start and end. Nothing raises, nothing waits."""
+
+    def __init__(self) -> None:
+        self._homes: OrderedDict[str, Home] = OrderedDict()
+        """Of the spans that are open."""
+        self._runs: OrderedDict[str, str] = OrderedDict()
+        """The run of each trace that was seen."""
+        self._traces: dict[str, OpenTrace] = {}
+        self._lock = threading.RLock()
+
+    @classmethod
+    def attach(cls, provider: TracerProvider) -> None:
+        """Let a provider tell a processor, unless it does so already."""
+        if getattr(provider, _MARK, None) is None:
+            processor = cls()
+            setattr(provider, _MARK, processor)
+            use_inner_span(processor.inner_span)
+            provider.add_span_processor(processor)
+
+    @quietly
+    def on_start(self, span: Any, parent_context: Context | None = None) -> None:  # noqa: ARG002
+        if _is_left_out(span):
+            return
+        seen, parent = _seen(span), span.parent
+        with self._lock:
+            home = self._home(seen, current.get())
+            seen.parent_id = home.parent_id
+            is_new = seen.trace_id not in self._runs
+            _keep(self._runs, seen.trace_id, home.run_id)
+            _keep(self._homes, seen.span_id, home)
+            is_top = is_new and not (home.is_placed or (parent is not None and parent.is_remote))
+            if not home.is_placed:
+                self._open(home.run_id, seen.span_id if is_top else None)
+        if is_top:
+            run = described_run(home.run_id, seen, span.resource.attributes)
+            run.version = HEARSAY_VERSION
+            recorder().record(RunStart(run_id=home.run_id, run=run))
+        recorder().record(SpanStart(run_id=home.run_id, span=described(seen)))
+
+    @quietly
+    def on_end(self, span: ReadableSpan) -> None:
+        seen = _seen(span)
+        with self._lock:
+            home = self._homes.pop(seen.span_id, None)
+        if home is None:
+            return
+        seen.parent_id = home.parent_id
+        ended = described(seen)
+        recorder().record(SpanEnd(run_id=home.run_id, span=ended))
+        if not home.is_placed:
+            with self._lock:
+                run = self._close(home.run_id, ended)
+            if run is not None:
+                recorder().record(RunEnd(run_id=run.id, run=run))
+
+    @quietly
+    def inner_span(self, place: Place) -> str | None:
+        """The span of OpenTelemetry that the code at hand is in, if that began inside this place."""
+        span_id = f"{trace.get_current_span().get_span_context().span_id:016x}"
+        home = self._homes.get(span_id)
+        is_inside = home is not None and (home.run_id, home.place_span_id) == (place.run.id, place.span_id)
+        return span_id if is_inside else None
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return bool(_flushed(timeout_millis / 1_000))
+
+    def _home(self, seen: SeenSpan, place: Place | None) -> Home:
+        """The run of the place; else that of the parent, or of the trace, which may be a caller's."""
+        parent = self._homes.get(seen.parent_id or "")
+        if place is None:
+            run_id = parent.run_id if parent else self._runs.get(seen.trace_id, seen.trace_id)
+            return Home(run_id, seen.parent_id, None, parent is not None and parent.is_placed)
+        is_inner = parent is not None and (parent.run_id, parent.place_span_id) == (
+            place.run.id,
+            place.span_id,
+        )
+        return Home(place.run.id, seen.parent_id if is_inner else place.span_id, place.span_id, True)
+
+    def _open(self, run_id: str, root_id: str | None) -> None:
+        found = self._traces.get(run_id)
+        if found is None:
+            found = self._traces[run_id] = OpenTrace(root_id)
+            recorder().enter(run_id)
+        found.open += 1
+
+    def _close(self, run_id: str, span: Span) -> Run | None:
+        """The end of the run, when the topmost span has ended and no other is open."""
+        found = self._traces.get(run_id)
+        if found is None:
+            return None
+        if span.id == found.root_id:
+            found.end = ended_run(run_id, span)
+        elif found.end is not None:
+            found.end.ended_ns = max(found.end.ended_ns or 0, span.ended_ns or 0)
+        found.open -= 1
+        if found.open:
+            return None
+        del self._traces[run_id]
+        recorder().runs.leave_id(run_id)
+        return found.end
+
+
+def _is_left_out(span: Any) -> bool:
+    """Our own spans on their way out, and what our own requests to a server make."""
+    return SPAN_ID in (span.attributes or {}) or threading.current_thread().name == THREAD_NAME
+
+
+def _seen(span: Any) -> SeenSpan:
+    at, parent = span.get_span_context(), span.parent
+    return SeenSpan(
+        trace_id=f"{at.trace_id:032x}",
+        span_id=f"{at.span_id:016x}",
+        parent_id=None if parent is None else f"{parent.span_id:016x}",
+        name=span.name,
+        started_ns=span.start_time or 0,
+        ended_ns=span.end_time,
+        attributes=dict(span.attributes or {}),
+        moments=[
+            {"name": event.name, "at_ns": event.timestamp, "attributes": dict(event.attributes or {})}
+            for event in span.events
+        ],
+        is_error=span.status.status_code is trace.StatusCode.ERROR,
+        message=span.status.description or "",
+    )
+
+
+def _keep(known: OrderedDict[Key, Value], key: Key, value: Value) -> None:
+    known[key] = value
+    if len(known) > MAX_KNOWN:
+        known.popitem(last=False)
+
+
+@quietly
+def _flushed(seconds: float) -> bool:
+    return recorder().flush(seconds)

@@ -1,0 +1,251 @@
+"""What went into a span and what came out, by the attributes and events that hold it.
+
+Flattened messages are put together again and JSON texts are opened; whose shape a message has stays as it is.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from trodo_cli.wire import conventions as names
+from trodo_cli.wire.genai import INPUT, OUTPUT, opened
+
+Attributes = Mapping[str, Any]
+Moments = Sequence[tuple[str, Attributes]]
+"""The events of a span: name and attributes."""
+
+Reader = Callable[[Attributes, Moments], Any]
+
+
+def input_of(attributes: Attributes, moments: Moments) -> Any:
+    """What went in; None when nobody said."""
+    return _first(_MARKED_INPUTS if names.OPENINFERENCE_MARK in attributes else _INPUTS, attributes, moments)
+
+
+def output_of(attributes: Attributes, moments: Moments) -> Any:
+    """What came out; None when nobody said."""
+    return _first(
+        _MARKED_OUTPUTS if names.OPENINFERENCE_MARK in attributes else _OUTPUTS, attributes, moments
+    )
+
+
+def _first(readers: Sequence[Reader], attributes: Attributes, moments: Moments) -> Any:
+    return next((found for read in readers if (found := read(attributes, moments)) is not None), None)
+
+
+# -- one reader a place ------------------------------------------------------------------------------
+
+
+def _langfuse_input(attributes: Attributes, _moments: Moments) -> Any:
+    return opened(attributes.get("langfuse.observation.input"))
+
+
+def _langfuse_output(attributes: Attributes, _moments: Moments) -> Any:
+    return opened(attributes.get("langfuse.observation.output"))
+
+
+def _openinference_input(attributes: Attributes, _moments: Moments) -> Any:
+    found = _openinference(attributes, "llm.input_messages.", "llm.prompts.", "prompt")
+    return opened(attributes.get("input.value")) if found is None else found
+
+
+def _openinference_output(attributes: Attributes, _moments: Moments) -> Any:
+    found = _openinference(attributes, "llm.output_messages.", "llm.choices.", "completion")
+    return opened(attributes.get("output.value")) if found is None else found
+
+
+def _openinference(attributes: Attributes, messages: str, texts: str, inside: str) -> Any:
+    if found := unflattened(attributes, messages):
+        return [_openinference_message(item) for item in found]
+    found = [_within(item, inside, "text") for item in unflattened(attributes, texts)]
+    return found or None
+
+
+def _genai_input(attributes: Attributes, moments: Moments) -> Any:
+    for place in (attributes, *_details(moments)):
+        system = opened(place.get("gen_ai.system_instructions"))
+        asked = opened(place.get("gen_ai.input.messages"))
+        if asked is not None or system is not None:
+            return _with_system(system, asked)
+    return None
+
+
+def _genai_output(attributes: Attributes, moments: Moments) -> Any:
+    for place in (attributes, *_details(moments)):
+        if (answered := opened(place.get("gen_ai.output.messages"))) is not None:
+            return answered
+    return None
+
+
+def _details(moments: Moments) -> Iterator[Attributes]:
+    return (said for name, said in moments if name == "gen_ai.client.inference.operation.details")
+
+
+def _with_system(system: Any, asked: Any) -> Any:
+    if system is None:
+        return asked
+    said = {"role": "system", "parts": system if isinstance(system, list) else [system]}
+    if asked is None:
+        return [said]
+    return [said, *asked] if isinstance(asked, list) else [said, {"role": "user", "parts": [asked]}]
+
+
+def _indexed_input(attributes: Attributes, moments: Moments) -> Any:
+    return _indexed(attributes, "gen_ai.prompt.") or _told(moments, "gen_ai.content.prompt", "gen_ai.prompt")
+
+
+def _indexed_output(attributes: Attributes, moments: Moments) -> Any:
+    if found := _indexed(attributes, "gen_ai.completion."):
+        return found
+    return _told(moments, "gen_ai.content.completion", "gen_ai.completion")
+
+
+def _indexed(attributes: Attributes, prefix: str) -> Any:
+    found = [_indexed_message(item) for item in unflattened(attributes, prefix)]
+    return found or None
+
+
+def _told(moments: Moments, event: str, key: str) -> Any:
+    return next((opened(said[key]) for name, said in moments if name == event and key in said), None)
+
+
+def _event_input(attributes: Attributes, moments: Moments) -> Any:
+    asked = [_event_message(event) for event in _message_events(attributes, moments) if not _is_choice(event)]
+    return asked or None
+
+
+def _event_output(attributes: Attributes, moments: Moments) -> Any:
+    answered = [_event_message(event) for event in _message_events(attributes, moments) if _is_choice(event)]
+    return answered or None
+
+
+def _message_events(attributes: Attributes, moments: Moments) -> list[dict[str, Any]]:
+    """Messages that were told as events of the span, or as a list of such in an attribute."""
+    found = [
+        {**said, "event.name": name} for name, said in moments if name.endswith(".message") or name == _CHOICE
+    ]
+    noted = opened(attributes.get("events"))
+    listed = noted if isinstance(noted, list) else []
+    return found or [event for event in listed if isinstance(event, dict) and "event.name" in event]
+
+
+_CHOICE = "gen_ai.choice"
+
+
+def _is_choice(event: dict[str, Any]) -> bool:
+    return bool(event["event.name"] == _CHOICE)
+
+
+def _event_message(event: dict[str, Any]) -> Any:
+    role = str(event["event.name"]).removeprefix("gen_ai.").removesuffix(".message")
+    message = opened(event.get("message"))
+    if _is_choice(event):
+        said = message if isinstance(message, dict) else {"content": message}
+        return {"role": "assistant", **said}
+    told = {name: opened(value) for name, value in event.items() if name not in _NOT_SAID}
+    if "id" in told and role == "tool":
+        told["tool_call_id"] = told.pop("id")
+    return {"role": role, **told}
+
+
+_NOT_SAID = ("event.name", "gen_ai.system", "gen_ai.message.index")
+
+
+def _vercel_output(attributes: Attributes, _moments: Moments) -> Any:
+    text = attributes.get("ai.response.text")
+    calls = opened(attributes.get("ai.response.toolCalls"))
+    if calls:
+        said = {"role": "assistant", "content": text or ""}
+        return [{**said, "tool_calls": calls}] if isinstance(calls, list) else calls
+    return opened(attributes.get("ai.response.object")) if text is None else text
+
+
+def _plain_input(attributes: Attributes, _moments: Moments) -> Any:
+    return next((opened(value) for value in INPUT.values(attributes)), None)
+
+
+def _plain_output(attributes: Attributes, _moments: Moments) -> Any:
+    return next((opened(value) for value in OUTPUT.values(attributes)), None)
+
+
+_GENAI_INPUTS: tuple[Reader, ...] = (_genai_input, _indexed_input, _event_input, _plain_input)
+_GENAI_OUTPUTS: tuple[Reader, ...] = (
+    _genai_output,
+    _indexed_output,
+    _event_output,
+    _vercel_output,
+    _plain_output,
+)
+_MARKED_INPUTS = (_langfuse_input, _openinference_input, *_GENAI_INPUTS)
+_MARKED_OUTPUTS = (_langfuse_output, _openinference_output, *_GENAI_OUTPUTS)
+_INPUTS = (_langfuse_input, *_GENAI_INPUTS, _openinference_input)
+_OUTPUTS = (_langfuse_output, *_GENAI_OUTPUTS, _openinference_output)
+"""The places in the order in which they win."""
+
+
+# -- flattened messages ------------------------------------------------------------------------------
+
+
+def unflattened(attributes: Attributes, prefix: str) -> list[Any]:
+    """The list behind attributes such as `{prefix}0.message.role`; empty for none."""
+    tree: dict[str, Any] = {}
+    for key, value in attributes.items():
+        if key.startswith(prefix):
+            _put(tree, key[len(prefix) :].split("."), value)
+    return _listed(tree) if tree and all(name.isdecimal() for name in tree) else []
+
+
+def _put(tree: dict[str, Any], path: list[str], value: Any) -> None:
+    for name in path[:-1][:_DEEPEST]:
+        below = tree.setdefault(name, {})
+        if not isinstance(below, dict):
+            return
+        tree = below
+    tree.setdefault(path[-1], value)
+
+
+_DEEPEST = 16
+
+
+def _listed(tree: Any) -> Any:
+    """Objects whose every name is a number are lists."""
+    if not isinstance(tree, dict):
+        return tree
+    if tree and all(name.isdecimal() for name in tree):
+        return [_listed(tree[name]) for name in sorted(tree, key=lambda name: (len(name), name))]
+    return {name: _listed(value) for name, value in tree.items()}
+
+
+def _openinference_message(item: Any) -> Any:
+    message = item.get("message") if isinstance(item, dict) else None
+    if not isinstance(message, dict):
+        return item
+    said = dict(message)
+    contents, calls = said.pop("contents", None), said.pop("tool_calls", None)
+    if isinstance(contents, list):
+        said["content"] = [_openinference_part(part) for part in contents]
+    if isinstance(calls, list):
+        said["tool_calls"] = [
+            call.get("tool_call", call) if isinstance(call, dict) else call for call in calls
+        ]
+    said.setdefault("content", "")
+    return said
+
+
+def _openinference_part(part: Any) -> Any:
+    said = part.get("message_content") if isinstance(part, dict) else None
+    if not isinstance(said, dict):
+        return part
+    url = _within(said, "image", "image", "url")
+    return {"type": "image_url", "image_url": {"url": url}} if isinstance(url, str) else said
+
+
+def _indexed_message(item: Any) -> Any:
+    if not isinstance(item, dict):
+        return item
+    return {"content": "", **item, **({"content": opened(item["content"])} if "content" in item else {})}
+
+
+def _within(item: Any, *path: str) -> Any:
+    for name in path:
+        item = item.get(name) if isinstance(item, dict) else None
+    return item

@@ -1,0 +1,179 @@
+"""Spans of an export as our events: one for each span, and what each trace's spans say of their run."""
+
+from typing import Any
+
+import msgspec
+
+from trodo_cli.model.event import Event, RunStart, SpanEnd, SpanStart
+from trodo_cli.model.run import Run
+from trodo_cli.model.span import Span, SpanStatus
+from trodo_cli.wire import conventions as names
+from trodo_cli.wire.exchange import input_of, output_of
+from trodo_cli.wire.genai import MODEL, cost_of, kind_of, provider_of, tokens_of, tool_of
+from trodo_cli.wire.native import settled_event
+from trodo_cli.wire.otlp.export import Export, Moment, OtlpSpan
+from trodo_cli.wire.otlp.hearsay import Hearsay
+from trodo_cli.wire.values import json_object, json_value
+
+MAX_ERROR_CHARACTERS = 4_000
+MAX_STACK_CHARACTERS = 20_000
+
+ENDED_VERSION = 2
+"""Of a span that has ended; a mark that it began has less."""
+
+PENDING = "pending_span"
+"""Logfire's mark that a span began: it has an id of its own and hangs below the span that is still to come."""
+
+
+def events_of(export: Export) -> list[Event]:
+    """The events of an export: of every trace first what is said of its run, then its spans."""
+    heard: dict[str, Hearsay] = {}
+    spans: list[Event] = []
+    for otlp in export.spans:
+        event = span_event(otlp)
+        heard.setdefault(event.run_id, Hearsay()).take(otlp, event.span)
+        spans.append(event)
+    runs = [_announced(run_id, hearsay.run(run_id)) for run_id, hearsay in heard.items()]
+    return [*runs, *spans]
+
+
+def span_event(otlp: OtlpSpan) -> SpanStart | SpanEnd:
+    """What is told of one span. Logfire's mark is the start of the span that it stands for."""
+    attributes = otlp.attributes
+    if attributes.get("logfire.span_type") == PENDING and otlp.parent_id is not None:
+        event: SpanStart | SpanEnd = SpanStart(run_id=otlp.trace_id, span=_begun(otlp, otlp.parent_id))
+    else:
+        event = SpanEnd(run_id=otlp.trace_id, span=_ended(otlp))
+    settled_event(event)
+    return event
+
+
+def _announced(run_id: str, run: Run) -> RunStart:
+    event = RunStart(run_id=run_id, run=run)
+    settled_event(event)
+    return event
+
+
+def _begun(otlp: OtlpSpan, span_id: str) -> Span:
+    parent_id = otlp.attributes.get("logfire.pending_parent_id")
+    is_known = isinstance(parent_id, str) and parent_id.strip("0")
+    return Span(
+        id=span_id,
+        parent_id=str(parent_id).lower() if is_known else None,
+        name=_name(otlp),
+        kind=kind_of(otlp.attributes),
+        started_ns=otlp.started_ns,
+        payload=_payload(otlp, None),
+    )
+
+
+def _ended(otlp: OtlpSpan) -> Span:
+    attributes = otlp.attributes
+    kind, name, level = kind_of(attributes), _name(otlp), _level(attributes)
+    status: SpanStatus = "error" if otlp.status == 2 or level == "error" else "ok"
+    raised = _exception(otlp)
+    started_ns = otlp.started_ns or otlp.ended_ns or 1
+    is_model = kind in ("model", "retrieval")
+    return Span(
+        id=otlp.span_id,
+        parent_id=otlp.parent_id if otlp.parent_id != otlp.span_id else None,
+        name=name,
+        kind=kind,
+        status=status,
+        level=None if level == "error" else level or ("warning" if raised and status == "ok" else None),
+        started_ns=started_ns,
+        ended_ns=otlp.ended_ns or started_ns,
+        usage=tokens_of(attributes),
+        cost=cost_of(attributes),
+        model=MODEL.text(attributes) if is_model or kind == "agent" else None,
+        provider=provider_of(attributes),
+        tool=tool_of(attributes, name) if kind == "tool" else None,
+        error=_error(otlp, raised) if status == "error" else None,
+        error_type=_error_type(attributes, raised) if status == "error" else None,
+        status_code=_status_code(attributes) if status == "error" else None,
+        version=ENDED_VERSION,
+        payload=_payload(otlp, raised),
+    )
+
+
+def _name(otlp: OtlpSpan) -> str:
+    message = otlp.attributes.get("logfire.msg")
+    return message if isinstance(message, str) and message else otlp.name
+
+
+def _level(attributes: dict[str, Any]) -> str | None:
+    word = attributes.get("langfuse.observation.level")
+    if isinstance(word, str) and word.lower() in names.LEVELS:
+        return names.LEVELS[word.lower()]
+    number = attributes.get("logfire.level_num")
+    if type(number) is not int or number < names.LOGFIRE_WARNING:
+        return None
+    return "error" if number >= names.LOGFIRE_ERROR else "warning"
+
+
+def _exception(otlp: OtlpSpan) -> dict[str, Any] | None:
+    """What the last exception event says."""
+    raised = [moment.attributes for moment in otlp.moments if moment.name == "exception"]
+    return raised[-1] if raised else None
+
+
+def _error(otlp: OtlpSpan, raised: dict[str, Any] | None) -> str:
+    told = (
+        otlp.message,
+        otlp.attributes.get("langfuse.observation.status_message"),
+        (raised or {}).get("exception.message"),
+        otlp.attributes.get("exception.message"),
+        _error_type(otlp.attributes, raised),
+    )
+    return next((text[:MAX_ERROR_CHARACTERS] for text in told if isinstance(text, str) and text), "error")
+
+
+def _error_type(attributes: dict[str, Any], raised: dict[str, Any] | None) -> str | None:
+    told = (
+        (raised or {}).get("exception.type"),
+        attributes.get("exception.type"),
+        attributes.get("error.type"),
+    )
+    return next((text for text in told if isinstance(text, str) and text), None)
+
+
+def _status_code(attributes: dict[str, Any]) -> str | None:
+    return next((str(code) for key in names.STATUS_CODES if (code := attributes.get(key)) is not None), None)
+
+
+def _payload(otlp: OtlpSpan, raised: dict[str, Any] | None) -> msgspec.Raw:
+    """Everything that was sent, beside what is known to have gone in and come out."""
+    moments = [(moment.name, moment.attributes) for moment in otlp.moments]
+    stack = (raised or otlp.attributes).get("exception.stacktrace")
+    parts: dict[str, Any] = {
+        "input": input_of(otlp.attributes, moments),
+        "output": output_of(otlp.attributes, moments),
+        "events": [_event(moment) for moment in otlp.moments],
+        "stack": stack[-MAX_STACK_CHARACTERS:] if isinstance(stack, str) else None,
+        "origin": _origin(otlp),
+    }
+    texts = {name: json_value(value) for name, value in parts.items() if value not in (None, [], {})}
+    if otlp.attributes:
+        texts["attributes"] = json_object(otlp.attributes)
+    return msgspec.Raw(b"{" + b",".join(b'"%b":%b' % (n.encode(), text) for n, text in texts.items()) + b"}")
+
+
+def _event(moment: Moment) -> dict[str, Any]:
+    told = {"name": moment.name, "at_ns": moment.at_ns, "attributes": moment.attributes}
+    return {name: value for name, value in told.items() if value}
+
+
+def _origin(otlp: OtlpSpan) -> dict[str, Any]:
+    """What OTLP tells of a span beside its attributes and events."""
+    told = {
+        "name": otlp.name if otlp.name != _name(otlp) else "",
+        "kind": otlp.kind,
+        "status": otlp.status,
+        "message": otlp.message,
+        "flags": otlp.flags,
+        "trace_state": otlp.trace_state,
+        "links": msgspec.to_builtins(otlp.links),
+        "resource": msgspec.to_builtins(otlp.resource),
+        "scope": msgspec.to_builtins(otlp.scope),
+    }
+    return {name: value for name, value in told.items() if value}

@@ -1,0 +1,102 @@
+"""What the spans of one trace say of their run, gathered into one announcement."""
+
+from typing import Any
+
+import msgspec
+
+from trodo_cli.model.hearsay import Claim, Claims, better
+from trodo_cli.model.ids import MAX_ID_LENGTH
+from trodo_cli.model.payload import NO_PAYLOAD
+from trodo_cli.model.run import Run, hearsay_run
+from trodo_cli.model.span import Span
+from trodo_cli.wire import conventions as names
+from trodo_cli.wire.genai import SESSION, USER, agent_of, metadata_of, opened, tags_of
+from trodo_cli.wire.otlp.export import MAX_NS, OtlpSpan
+from trodo_cli.wire.values import json_value
+
+FIRST, SECOND, THIRD, LAST = "0", "1", "2", "3"
+"""How well a span knows; between equals the one that began first, then the smaller id."""
+
+
+class Hearsay:
+    """Takes the spans of a trace, in any order."""
+
+    def __init__(self) -> None:
+        self._claims: Claims = {}
+        self._values: dict[str, Any] = {}
+        self._tags: set[str] = set()
+        self._started_ns = 0
+
+    def take(self, otlp: OtlpSpan, span: Span) -> None:
+        """Hear what one span says."""
+        said, is_root = otlp.attributes, otlp.parent_id is None
+        first = f"{'' if is_root else '~'}{span.started_ns:020d}{span.id}"
+        self._started_ns = min(self._started_ns or span.started_ns, span.started_ns)
+        self._tags.update(tags_of(said))
+        self._claim_agent(span, agent_of(said), is_root, first)
+        for name, field in (("session", SESSION), ("user", USER)):
+            self._claim(name, first, field.text(said))
+        self._claim("parent", first, _parent(otlp))
+        if not span.is_open:
+            self._claim("status", _status_source(span, is_root, first), _outcome(span))
+        self._claim_exchange(otlp, span, is_root, first)
+
+    def run(self, run_id: str) -> Run:
+        """The announcement."""
+        texts = {name: msgspec.Raw(json_value(value)) for name, value in self._values.items()}
+        payload = msgspec.Raw(msgspec.json.encode(texts)) if texts else NO_PAYLOAD
+        tags = tuple(sorted(self._tags))
+        return hearsay_run(run_id, self._claims, started_ns=self._started_ns, tags=tags, payload=payload)
+
+    def _claim_agent(self, span: Span, told: str | None, is_root: bool, first: str) -> None:
+        """The agent that a root or an agent's span names; else the agent's span itself, another span, the root."""
+        if told is not None:
+            self._claim("agent", (FIRST if is_root or span.kind == "agent" else THIRD) + first, told)
+        elif span.kind == "agent":
+            self._claim("agent", SECOND + first, span.name.removeprefix("invoke_agent ") or None)
+        else:
+            self._claim("agent", LAST + first, span.name or None)
+
+    def _claim_exchange(self, otlp: OtlpSpan, span: Span, is_root: bool, first: str) -> None:
+        """Input, output and metadata of the run: as it was said of the trace, or else its topmost spans' own."""
+        last = f"{MAX_NS - (span.ended_ns or 0):020d}{span.id}"
+        details = span.details if is_root or span.kind == "agent" else None
+        for name, key, order in (("input", names.RUN_INPUT, first), ("output", names.RUN_OUTPUT, last)):
+            if (told := otlp.attributes.get(key)) is not None:
+                self._claim_part(name, FIRST + order, opened(told))
+            elif details is not None:
+                self._claim_part(name, (SECOND if is_root else THIRD) + order, getattr(details, name))
+        self._claim_part("attributes", first, metadata_of(otlp.attributes) or None)
+
+    def _claim_part(self, name: str, source: str, value: Any) -> None:
+        if value is not None and self._claim(name, source, True):
+            self._values[name] = value
+
+    def _claim(self, name: str, source: str, value: Any) -> bool:
+        """Keep what is said if nobody knows better; whether it was kept."""
+        if value is None:
+            return False
+        claim = Claim(source, value)
+        stands = better(self._claims.get(name), claim)
+        self._claims[name] = stands or claim
+        return stands is claim
+
+
+def _outcome(span: Span) -> tuple[str, str | None, str | None]:
+    return ("failed" if span.status == "error" else "completed", span.error, span.error_type)
+
+
+def _status_source(span: Span, is_root: bool, first: str) -> str:
+    """A root decides, of several one that failed; without a root the span that began first."""
+    return (FIRST if span.status == "error" else SECOND) + first if is_root else THIRD + first
+
+
+def _parent(otlp: OtlpSpan) -> tuple[str, str | None] | None:
+    """The run above: one that is named, or else the only other trace that a root has links to."""
+    named = otlp.attributes.get(names.PARENT_RUN)
+    if isinstance(named, str) and 0 < len(named) <= MAX_ID_LENGTH:
+        return named, None
+    linked = {link.trace_id for link in otlp.links if link.trace_id not in ("", otlp.trace_id)}
+    if otlp.parent_id is not None or len(linked) != 1:
+        return None
+    return next((link.trace_id, link.span_id or None) for link in otlp.links if link.trace_id in linked)

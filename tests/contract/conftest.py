@@ -16,6 +16,21 @@ from trodo_cli.stores.postgres import PostgresStore
 from trodo_cli.stores.sqlite import SqliteStore
 from trodo_cli.stores.store import TableStore
 
+SERVED_FROM_POSTGRES = ("test_store_follow.py", "test_store_owners.py")
+"""Where the server's own course over the database matters; for the others it is the same as over a file."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the hosted client over PostgreSQL where it would only take time."""
+    config.hook.pytest_deselected(items=[item for item in items if _is_like_another(item)])
+    items[:] = [item for item in items if not _is_like_another(item)]
+
+
+def _is_like_another(item: pytest.Item) -> bool:
+    asked = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    is_served = asked.get("client") == "hosted" and asked.get("store") == "postgres"
+    return is_served and item.path.name not in SERVED_FROM_POSTGRES
+
 
 class Clock:
     """The wall clock of the process; stands still until a test moves it."""

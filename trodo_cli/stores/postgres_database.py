@@ -1,5 +1,6 @@
 """Reading and writing a PostgreSQL database from several threads and processes. Knows no table of ours."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 POOL_SIZE = 10
 CONNECT_SECONDS = 10
+WAIT_SECONDS = 5
+"""How long a transaction waits for a connection."""
+RECONNECT_SECONDS = 1
+"""How long the pool tries by itself; afterwards it tries whenever somebody asks, and so comes back at once."""
 STATEMENT_SECONDS = 60
 LOCK_SECONDS = 20
 IDLE_SECONDS = 60
@@ -37,11 +42,12 @@ class PostgresDatabase:
 
     def __init__(self, url: str, *, create: bool = True) -> None:
         self._url = url
+        self._place = _place_of(url)
         self._pid = 0
         self._pool: ConnectionPool[Connection] | None = None
-        self._hint = Hint(self._connected)
         self.schema = self._prepared(create=create)
         """The number of the newest migration in the database."""
+        self._hint = Hint(self._connected)
 
     def write(self, work: Callable[["Connection"], Result]) -> Result:
         """Do some work in a transaction, again when it could not be told from others'; what it raises undoes it."""
@@ -95,15 +101,17 @@ class PostgresDatabase:
 
         if self._pool is None or self._pid != os.getpid():
             if self._pool is not None:
-                _inherited.append(self._pool)
+                _inherited.append((self._pool, self._hint))
                 self._hint = Hint(self._connected)
+            logging.getLogger("psycopg.pool").addHandler(_SILENT)
             self._pid = os.getpid()
             self._pool = ConnectionPool(
                 self._url,
                 kwargs={"autocommit": True, "connect_timeout": CONNECT_SECONDS},
                 min_size=1,
                 max_size=POOL_SIZE,
-                timeout=CONNECT_SECONDS,
+                timeout=WAIT_SECONDS,
+                reconnect_timeout=RECONNECT_SECONDS,
                 configure=_configured,
                 check=ConnectionPool.check_connection,
                 open=True,
@@ -144,26 +152,41 @@ class PostgresDatabase:
             connection.execute("UPDATE schema_version SET version = %s", (number,))
         return len(MIGRATIONS)
 
-    @property
-    def _place(self) -> str:
-        """Which database, without what is secret in its URL."""
-        from psycopg.conninfo import conninfo_to_dict
 
-        parts = conninfo_to_dict(self._url)
-        return f"PostgreSQL database {parts.get('dbname', '')} at {parts.get('host') or 'its default host'}"
+def _place_of(url: str) -> str:
+    """Which database, without what is secret in its URL. Raises `InvalidInput` for what is no such URL."""
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
 
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.Error:
+        raise InvalidInput(
+            "the URL of the PostgreSQL database cannot be read",
+            "write it as postgresql://USER@HOST:5432/DATABASE, special characters as %XX",
+        ) from None
+    return f"PostgreSQL database {parts.get('dbname') or '(its default)'} at {parts.get('host') or 'its default host'}"
+
+
+_SILENT = logging.NullHandler()
+"""What the pool has to say is said by our errors, and not to the stderr of a traced program."""
 
 _inherited: list[object] = []
 """Pools of a process that this one was forked from; to close them would break its connections."""
 
 
-def _configured(connection: "Connection") -> None:
+_SETTINGS = (
     # Every question has an index; a table that nobody has analysed yet would be read from end to end.
-    connection.execute("SET enable_seqscan = off")
-    connection.execute("SET jit = off")
-    connection.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'")
-    connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
-    connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
+    "enable_seqscan = off",
+    "jit = off",
+    f"statement_timeout = '{STATEMENT_SECONDS}s'",
+    f"lock_timeout = '{LOCK_SECONDS}s'",
+    f"idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'",
+)
+
+
+def _configured(connection: "Connection") -> None:
+    connection.execute("; ".join(f"SET {setting}" for setting in _SETTINGS))
 
 
 @contextmanager
@@ -177,7 +200,7 @@ def in_our_words(place: str) -> Iterator[None]:
         yield
     except (errors.DeadlockDetected, errors.SerializationFailure):
         raise
-    except (errors.DiskFull, errors.OutOfMemory) as error:
+    except errors.DiskFull as error:
         raise StorageFull(
             f"no room to write to the {place}: {_said(error)}", "free some; nothing was lost"
         ) from None
@@ -191,6 +214,8 @@ def in_our_words(place: str) -> Iterator[None]:
         ) from None
     except (psycopg.OperationalError, PoolTimeout, errors.InternalError) as error:
         raise Unavailable(f"the {place} cannot be used now: {_said(error)}", _AGAIN) from None
+    except errors.DataError as error:
+        raise InvalidInput(f"the {place} cannot hold that: {_said(error)}", "leave it out") from None
     except psycopg.Error as error:
         raise Unavailable(f"the {place} does not work as it should: {_said(error)}", _AGAIN) from error
 

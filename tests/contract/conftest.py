@@ -11,7 +11,25 @@ from tests.server.hosting import hosted
 from trodo_cli.client.base import Client
 from trodo_cli.client.local import LocalClient
 from trodo_cli.model import ids
+from trodo_cli.stores.base import Store
+from trodo_cli.stores.postgres import PostgresStore
 from trodo_cli.stores.sqlite import SqliteStore
+from trodo_cli.stores.store import TableStore
+
+SERVED_FROM_POSTGRES = ("test_store_follow.py", "test_store_owners.py")
+"""Where the server's own course over the database matters; for the others it is the same as over a file."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the hosted client over PostgreSQL where it would only take time."""
+    config.hook.pytest_deselected(items=[item for item in items if _is_like_another(item)])
+    items[:] = [item for item in items if not _is_like_another(item)]
+
+
+def _is_like_another(item: pytest.Item) -> bool:
+    asked = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    is_served = asked.get("client") == "hosted" and asked.get("store") == "postgres"
+    return is_served and item.path.name not in SERVED_FROM_POSTGRES
 
 
 class Clock:
@@ -31,15 +49,18 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-@pytest.fixture(params=["file", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "trodo.db" if request.param == "file" else None)
+@pytest.fixture(params=["file", "memory", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "postgres":
+        store: Store = PostgresStore(request.getfixturevalue("postgres"))
+    else:
+        store = SqliteStore(tmp_path / "trodo.db" if request.param == "file" else None)
     yield store
     store.close()
 
 
 @pytest.fixture
-def keeper(store: SqliteStore, clock: Clock) -> LocalClient:
+def keeper(store: Store, clock: Clock) -> LocalClient:
     """The client of whoever runs the store, in this process."""
     return LocalClient(store, OWNER)
 
@@ -55,12 +76,14 @@ def client(request: pytest.FixtureRequest, keeper: LocalClient) -> Iterator[Clie
 
 
 @pytest.fixture
-def row_counts(store: SqliteStore) -> Callable[[], dict[str, int]]:
+def row_counts(store: TableStore) -> Callable[[], dict[str, int]]:
     """How many rows each table holds, read past the store: what is gone for readers must be gone."""
 
     def count() -> dict[str, int]:
         with store._database.read() as connection:
-            tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
-            return {str(name): connection.execute(f"SELECT count(*) FROM {name}").get for (name,) in tables}
+            tables = ["runs", "spans", "payloads", "run_payloads", "replaced", "wrapping", "drops", "keys"]
+            return {
+                name: connection.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0] for name in tables
+            }
 
     return count

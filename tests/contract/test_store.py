@@ -345,7 +345,7 @@ def test_every_field_of_a_span_comes_back_as_it_was_given(store: Store) -> None:
         "r",
         "a",
         parent_id="p",
-        name="näme\n\x00",
+        name="näme\n\u2400",
         kind="model",
         status="error",
         level="warning",

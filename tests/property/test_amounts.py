@@ -97,6 +97,17 @@ def test_a_span_that_moves_away_no_longer_counts_in_place_of_its_parent() -> Non
         assert run_of(store, "r").totals.input_tokens == 4
 
 
+def test_an_agent_stands_in_again_once_those_it_stood_back_for_are_in_a_circle() -> None:
+    def told(span_id: str, parent_id: str | None, kind: str, tokens: int) -> SpanEnd:
+        usage = Usage(input=tokens)
+        return SpanEnd(run_id="r", span=Span(id=span_id, parent_id=parent_id, kind=kind, usage=usage))
+
+    with filled([run_start("r"), told("a", None, "agent", 1)], [told("b", "c", "model", 2)]) as store:
+        assert run_of(store, "r").totals.input_tokens == 2
+        append(store, told("c", "b", "model", 4))
+        assert run_of(store, "r").totals.input_tokens == 1
+
+
 def test_batches_that_repeat_change_no_sum() -> None:
     span = Span(id="a", kind="model", usage=Usage(input=5), status="ok", ended_ns=1)
     with filled([run_start("r"), SpanEnd(run_id="r", span=span)]) as store:

@@ -1,15 +1,17 @@
 """The order, repetition and grouping of events never matter: one story ends in one state, everywhere."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.contract.events import NOW
 from tests.contract.reading import OWNER, append, cancel_of, dump, events_of, listed, numbers, run_of, said
+from tests.postgres import empty
 from tests.property.delivery import (
     SPAN_IDS,
     Batches,
@@ -30,9 +32,11 @@ from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
 from trodo_cli.model.trace import Trace, Tree
 from trodo_cli.stores.base import Store
+from trodo_cli.stores.postgres import PostgresStore
 from trodo_cli.stores.sqlite import SqliteStore
 
 bounded = settings(max_examples=200, deadline=None)
+Server = Callable[[Batches], Store]
 Shape = list[tuple[str | None, list[str]]]
 
 
@@ -51,6 +55,21 @@ def standing_clock() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ids, "now_ns", lambda: NOW)
         yield
+
+
+@pytest.fixture(scope="module")
+def server(kept_place: str) -> Iterator[Server]:
+    """Deliver batches to a PostgreSQL store that holds nothing else."""
+    store = PostgresStore(kept_place)
+
+    def deliver(batches: Batches) -> Store:
+        empty(kept_place)
+        for batch in batches:
+            append(store, *batch)
+        return store
+
+    yield deliver
+    store.close()
 
 
 def folded(run_id: str, events: list[Event]) -> Trace:
@@ -102,6 +121,19 @@ def of_one_run(*kinds: Any) -> st.SearchStrategy[Delivery]:
 def test_any_order_repetition_and_split_leave_the_same_store(delivery: Delivery) -> None:
     with filled(delivery.events) as plain, filled(*delivery.batches) as shuffled:
         assert dump(shuffled) == dump(plain)
+
+
+@given(of_all_runs(run_ends, cancel_requests, feedback_given))
+@settings(max_examples=30, deadline=None)
+def test_a_database_server_tells_the_same_bytes_as_a_file(server: Server, delivery: Delivery) -> None:
+    with filled(*delivery.batches) as in_a_file:
+        assert every_byte(server(delivery.batches)) == every_byte(in_a_file)
+
+
+def every_byte(store: Store) -> str:
+    """All that an owner can read, and every event under its number."""
+    events = [event for run_id in listed(store) for event in events_of(store, run_id)]
+    return dump(store) + msgspec.json.encode(events).decode()
 
 
 @given(of_one_run(run_ends, cancel_requests, feedback_given))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from trodo_cli.client.starter import Starter
     from trodo_cli.config import AgentSource
     from trodo_cli.sdk.delivery import Sink
+    from trodo_cli.stores.base import Store
 
 LOCAL_OWNER = "local"
 """Who owns what is recorded without a server."""
@@ -24,7 +25,7 @@ def connect(
     key_of: Callable[[], str | None] = lambda: None,
     agents: Sequence[str] | None = None,
 ) -> Client:
-    """Open a target: a path of a SQLite file, `memory:`, or the URL of a server; `key_of` gives the key to it.
+    """Open a target: a path of a SQLite file, `memory:`, or the URL of a database or a server (`key_of` gives its key).
 
     `agents` are the places of agents that can be started, else the project file names them; a server has its own.
     With `create=False` a missing file is `NotFound`. Raises `InvalidInput` for a target of another kind,
@@ -38,6 +39,18 @@ def connect(
         from trodo_cli.client.hosted import open_server
 
         return open_server(target, key_of)
+    from trodo_cli.client.local import LocalClient
+
+    store, place = _opened(target, create=create)
+    client = LocalClient(store, LOCAL_OWNER)
+    client.starter = _starter(agents, place)
+    return client
+
+
+def _opened(target: str, *, create: bool) -> "tuple[Store, str]":
+    """The store behind a target of this machine or of a database, and where others find it."""
+    if target.startswith(("postgresql://", "postgres://")):
+        return _database(target, create=create), target
     if "://" in target:
         scheme = target.partition("://")[0]
         raise InvalidInput(
@@ -45,13 +58,21 @@ def connect(
         )
     if not target.isprintable() or "\ufffd" in target:
         raise InvalidInput(f"{target!r} is no name for a file", "name a SQLite file with --target")
-    from trodo_cli.client.local import LocalClient
     from trodo_cli.stores.sqlite import SqliteStore
 
     path = None if target == "memory:" else Path(target).expanduser()
-    client = LocalClient(SqliteStore(path, create=create), LOCAL_OWNER)
-    client.starter = _starter(agents, str(path.absolute()) if path else target)
-    return client
+    return SqliteStore(path, create=create), str(path.absolute()) if path else target
+
+
+def _database(url: str, *, create: bool) -> "Store":
+    from trodo_cli.stores.postgres import PostgresStore
+
+    try:
+        return PostgresStore(url, create=create)
+    except ImportError:
+        raise InvalidInput(
+            "this installation cannot open PostgreSQL", "install it with `pip install 'trodo-cli[postgres]'`"
+        ) from None
 
 
 def open_target(

@@ -38,7 +38,8 @@ class Sums:
         self._asked: set[str] = set()
         """What `marked` was asked about."""
         self._changed: dict[str, Span] = {}
-        self._has_wrapper = totals.wrapped
+        self._has_wrapper = totals.wrapped or totals.has_amounts
+        """Whether there may be an agent that tells an amount; one that came earlier can be behind any sums."""
         self._is_spoilt = False
 
     def foresee(self, spans: Collection[Span]) -> None:

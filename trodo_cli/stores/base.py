@@ -10,6 +10,10 @@ from trodo_cli.model.key import Key
 from trodo_cli.model.run import Cancel, Run
 from trodo_cli.model.span import Span
 from trodo_cli.query.plan import Cursor, RunFilter
+from trodo_cli.stores.ledger import Ledger, Replaced, RunRow, SpanRow
+
+MAX_COUNT = 2**53
+"""A count goes no further; every reader still has it as a whole number."""
 
 MAX_SEQ = 2**32 - 1
 """The highest number that an event can have."""
@@ -119,6 +123,95 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Give back files and connections. The store is not used afterwards."""
+
+
+class Tables(Protocol):
+    """The rows of a store inside one transaction; those of an owner are found by the owner first.
+
+    Of `row` only the key and the time of its first event matter where rows are looked up.
+    """
+
+    def run_to_change(self, owner: str, run_id: str, now_ns: int, *, payload: bool) -> RunRow:
+        """One run, announced or not, new when there was none; until the transaction ends nobody else changes it."""
+
+    def load_run(
+        self, owner: str, run_id: str, *, payload: bool = False, hold: bool = False
+    ) -> RunRow | None:
+        """One run, announced or not; with `hold` nobody changes it until the transaction ends."""
+
+    def list_runs(
+        self, owner: str, wanted: RunFilter, limit: int, after: Cursor | None, now_ns: int
+    ) -> list[RunRow]:
+        """Announced runs, newest first."""
+
+    def find_ids(self, owner: str, fragment: str) -> list[tuple[str, int]]:
+        """Announced runs whose id begins or ends with the text, as id and start."""
+
+    def children_of(self, owner: str, run_id: str) -> list[str]:
+        """Ids of the runs directly below a run."""
+
+    def cancels(self, owner: str, run_ids: Sequence[str]) -> list[tuple[str, Cancel]]:
+        """The cancel requests among these runs."""
+
+    def silent_runs(self, after_ns: int, until_ns: int) -> list[tuple[str, str]]:
+        """Owner and id of the runs of every owner that only their spans tell of, last heard of in that time."""
+
+    def touch(self, owner: str, run_ids: Sequence[str], now_ns: int) -> None:
+        """Note a sign of life of these runs."""
+
+    def save(self, owner: str, ledger: Ledger) -> None:
+        """Write what a ledger has changed."""
+
+    def delete_run(self, owner: str, row: RunRow) -> None:
+        """Remove a run and everything about it."""
+
+    def delete_trace(self, owner: str, row: RunRow) -> None:
+        """Remove the spans of a run, and take no more of them."""
+
+    def sweep(self, before_ns: int) -> int:
+        """Remove runs of every owner that nobody has announced and that first came before; how many."""
+
+    def spans_between(
+        self, owner: str, row: RunRow, first: int, last: int, *, payload: bool
+    ) -> list[SpanRow]:
+        """The spans of a run that first came under one of these numbers, in that order."""
+
+    def spans_changed(
+        self, owner: str, row: RunRow, first: int, last: int, *, payload: bool
+    ) -> list[SpanRow]:
+        """The spans of a run whose latest change, other than their first, has one of these numbers."""
+
+    def spans_by_id(
+        self, owner: str, row: RunRow, span_ids: Sequence[str], *, payload: bool = False
+    ) -> list[SpanRow]:
+        """The spans of a run that have one of these ids."""
+
+    def replaced_between(self, owner: str, row: RunRow, first: int, last: int) -> list[Replaced]:
+        """The numbers in the range that a later change took over."""
+
+    def marked(self, owner: str, row: RunRow, span_ids: Sequence[str]) -> set[str]:
+        """Which of these ids have a span with an amount below them."""
+
+    def load_payload(self, owner: str, row: RunRow, first_seq: int) -> msgspec.Raw:
+        """The payload of one span."""
+
+    def add_drops(self, owner: str, counts: dict[str, int], now_ns: int) -> None:
+        """Add to the count of what producers had to drop."""
+
+    def drops(self, owner: str) -> dict[str, int]:
+        """What producers had to drop, by reason."""
+
+    def add_key(self, key: Key, digest: bytes) -> None:
+        """Keep a new key."""
+
+    def valid_key(self, digest: bytes) -> Key | None:
+        """The key of this digest, unless it is revoked."""
+
+    def keys(self, owner: str | None) -> list[Key]:
+        """All keys, or those of one owner, newest first."""
+
+    def revoke_key(self, key_id: str, now_ns: int) -> Key | None:
+        """End a key for good, the first time counts; None when there is none of this id."""
 
 
 def batches(events: Iterable[Event]) -> dict[str, list[Event]]:

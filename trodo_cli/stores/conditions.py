@@ -1,15 +1,23 @@
 """A filter of runs as an SQL condition and its values."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from trodo_cli.model.totals import NANOS
 from trodo_cli.query.plan import Cursor, RunFilter
 
 _LIVING = "status = 'running' AND coalesce(heartbeat_ns, 0) {} ? - patience_ns"
-_OPEN = "unlikely(status IN ('pending', 'running'))"
-"""Few runs are open; without the hint SQLite reads every run of the owner to find them."""
 
-_SPAN_HAS = "EXISTS (SELECT 1 FROM spans WHERE spans.owner = ? AND spans.run = runs.key AND spans.{} = ?)"
+
+class Dialect(NamedTuple):
+    """What databases say in different ways. Every value is a `?`."""
+
+    is_open: str
+    """The run has not ended."""
+    has_tag: str
+    """The tag is among the run's."""
+    has_span: str
+    """A span of this owner has this value in the column that is put in for `{}`."""
+
 
 _TOPMOST = (
     "(parent IS NULL OR NOT EXISTS (SELECT 1 FROM runs AS above"
@@ -20,16 +28,19 @@ _TOPMOST = (
 Part = tuple[str, tuple[Any, ...]]
 
 
-def condition(owner: str, wanted: RunFilter, after: Cursor | None, now_ns: int) -> tuple[str, list[Any]]:
+def condition(
+    dialect: Dialect, owner: str, wanted: RunFilter, after: Cursor | None, now_ns: int
+) -> tuple[str, list[Any]]:
     """What a row must fulfil, always the owner first."""
     parts: list[Part] = [("owner = ?", (owner,)), ("announced = 1", ())]
-    parts += _status(wanted.status, now_ns) + _fields(wanted, now_ns) + _spans(owner, wanted)
+    parts += _status(dialect, wanted.status, now_ns) + _fields(wanted, now_ns)
+    parts += [(dialect.has_tag, (tag,)) for tag in wanted.tags] + _spans(dialect, owner, wanted)
     if after is not None:
         parts.append(("(started_ns, id) < (?, ?)", (after.started_ns, after.id)))
     return " AND ".join(text for text, _ in parts), [value for _, values in parts for value in values]
 
 
-def _status(status: str | None, now_ns: int) -> list[Part]:
+def _status(dialect: Dialect, status: str | None, now_ns: int) -> list[Part]:
     """`running` and `lost` differ only in how long ago the last sign of life was; `open` runs have not ended."""
     match status:
         case None:
@@ -39,7 +50,7 @@ def _status(status: str | None, now_ns: int) -> list[Part]:
         case "lost":
             return [(_LIVING.format("<"), (now_ns,))]
         case "open":
-            return [(_OPEN, ())]
+            return [(dialect.is_open, ())]
         case _:
             return [("status = ?", (status,))]
 
@@ -51,7 +62,7 @@ def _fields(wanted: RunFilter, now_ns: int) -> list[Part]:
             ("agent = ?", wanted.agent),
             ("started_ns >= ?", wanted.started_after_ns),
             ("started_ns <= ?", wanted.started_before_ns),
-            ("user = ?", wanted.user),
+            ('"user" = ?', wanted.user),
             ("session = ?", wanted.session),
             ("parent = ?", wanted.parent_id),
         )
@@ -65,10 +76,10 @@ def _fields(wanted: RunFilter, now_ns: int) -> list[Part]:
         parts.append(("costed_spans > 0 AND cost_nanos >= ?", (round(wanted.min_cost * NANOS),)))
     if wanted.min_duration_ns is not None:
         parts.append(("coalesce(ended_ns, ?) - started_ns >= ?", (now_ns, wanted.min_duration_ns)))
-    return parts + [("EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?)", (tag,)) for tag in wanted.tags]
+    return parts
 
 
-def _spans(owner: str, wanted: RunFilter) -> list[Part]:
+def _spans(dialect: Dialect, owner: str, wanted: RunFilter) -> list[Part]:
     """Conditions that one of the run's spans must fulfil."""
     asked = (("model", wanted.model), ("tool", wanted.tool))
-    return [(_SPAN_HAS.format(column), (owner, value)) for column, value in asked if value is not None]
+    return [(dialect.has_span.format(column), (owner, value)) for column, value in asked if value is not None]

@@ -88,6 +88,9 @@ class Database:
         with in_our_words(self.path), self._reader() as connection:
             return self._opened, fetched(connection, "PRAGMA data_version")[0][0]
 
+    def describe(self) -> str:
+        return f"SQLite {apsw.sqlite_lib_version()}"
+
     def close(self) -> None:
         """Close every connection of a file; an in-memory database lives as long as its object."""
         _databases.discard(self)

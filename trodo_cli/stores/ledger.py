@@ -40,6 +40,10 @@ RUN_PLACE, CANCEL_PLACE, FEEDBACK_PLACE = 0, -1, -2
 """What a replaced number was about when it was no span: what the run says of itself, a cancel request, feedback."""
 
 
+Replaced = tuple[int, int]
+"""A number that a later change took over: the number, and `first_seq` of its span or one of the places."""
+
+
 class SpanRow(msgspec.Struct):
     """A span as stored: `first_seq` names the row inside its run."""
 
@@ -68,6 +72,13 @@ class RunRow(msgspec.Struct):
     feedback_seq: int | None = None
     has_payloads: bool = False
     """Whether the registers were loaded, and are to be saved, with their payloads."""
+
+    def take_payloads(self, started: bytes, ended: bytes) -> None:
+        """The payloads of both registers, as a store keeps them."""
+        for register, data in ((self.start, started), (self.end, ended)):
+            if register is not None:
+                register.payload = stored_payload(data)
+        self.has_payloads = True
 
     @property
     def view(self) -> Run:
@@ -116,8 +127,9 @@ class Ledger:
         self.sums = sums
         self.changed: dict[str, SpanRow] = {}
         """Span rows to write, by span id."""
-        self.replaced: list[tuple[int, int]] = []
-        """Numbers that a later change took over: the number, and `first_seq` of its span or one of the places."""
+        self.replaced: list[Replaced] = []
+        self.known_seq = row.last_seq
+        """The last number of the rows that were there before."""
         self._known = known
         self._load_payload = load_payload
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from trodo_cli.model.key import Key
 from trodo_cli.model.payload import NO_PAYLOAD
 from trodo_cli.model.run import Cancel, Feedback, Run
 from trodo_cli.model.span import Span, Usage
@@ -12,18 +13,19 @@ from trodo_cli.model.totals import Totals
 from trodo_cli.stores.ledger import RunRow, SpanRow
 
 RUN_COLUMNS = (
-    "key, id, agent, status, parent, session, user, tags, started_ns, ended_ns, spans, errors, input_tokens,"
+    'key, id, agent, status, parent, session, "user", tags, started_ns, ended_ns, spans, errors, input_tokens,'
     " output_tokens, cost_nanos, costed_spans, last_seq, start_seq, end_seq, cancel_seq, cancel, heartbeat_ns,"
     " received_ns, started, ended, traceless, feedback, feedback_seq, patience_ns, heard, wrapped"
 )
 SPAN_COLUMNS = (
-    "key, id, parent, name, kind, status, level, version, started_ns, ended_ns, changed_seq, input_tokens,"
+    "id, parent, name, kind, status, level, version, started_ns, ended_ns, changed_seq, input_tokens,"
     " output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost, model, provider, tool,"
     " error, error_type, status_code"
 )
 
-FIRST_SEQ_BITS = 32
-FIRST_SEQ_MASK = (1 << FIRST_SEQ_BITS) - 1
+KEY_COLUMNS = "id, owner, scopes, label, created_ns, revoked_ns"
+
+SEQ_BITS = 32
 
 Row = Sequence[Any]
 
@@ -113,6 +115,7 @@ def _register(run: Run | None) -> bytes | None:
 
 
 def span_row(row: Row) -> SpanRow:
+    """A span, from its first number and its columns."""
     usage = Usage(input=row[11], output=row[12], cache_read=row[13], cache_write=row[14], reasoning=row[15])
     span = Span(
         id=row[1],
@@ -133,7 +136,7 @@ def span_row(row: Row) -> SpanRow:
         error_type=row[21],
         status_code=row[22],
     )
-    return SpanRow(span, row[0] & FIRST_SEQ_MASK, row[10])
+    return SpanRow(span, row[0], row[10])
 
 
 _NO_USAGE = Usage()
@@ -141,15 +144,13 @@ _NO_USAGE = Usage()
 
 def span_key(run_key: int, first_seq: int) -> int:
     """The key of a span row: a run's spans lie together in the order they first came."""
-    return run_key << FIRST_SEQ_BITS | first_seq
+    return run_key << SEQ_BITS | first_seq
 
 
-def span_values(owner: str, key: int, row: SpanRow) -> tuple[Any, ...]:
+def span_values(row: SpanRow) -> tuple[Any, ...]:
+    """What goes into the columns of a span."""
     span, usage = row.span, row.span.usage or _NO_USAGE
     return (
-        owner,
-        key,
-        span_key(key, row.first_seq),
         span.id,
         span.parent_id,
         span.name,
@@ -178,3 +179,18 @@ def span_values(owner: str, key: int, row: SpanRow) -> tuple[Any, ...]:
 def json_text(value: Sequence[str]) -> str:
     """A list as JSON text: one bound value however long it is."""
     return msgspec.json.encode(value).decode()
+
+
+def key_row(row: Row) -> Key:
+    return Key(
+        id=row[0],
+        owner=row[1],
+        scopes=tuple(row[2].split(",")),
+        label=row[3],
+        created_ns=row[4],
+        revoked_ns=row[5],
+    )
+
+
+def key_values(key: Key) -> tuple[Any, ...]:
+    return (key.id, key.owner, ",".join(key.scopes), key.label, key.created_ns, key.revoked_ns)

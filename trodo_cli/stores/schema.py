@@ -128,4 +128,9 @@ MIGRATIONS: tuple[str, ...] = (
         owner TEXT NOT NULL, run INTEGER NOT NULL, id TEXT NOT NULL, PRIMARY KEY (owner, run, id)
     ) WITHOUT ROWID;
     """,
+    """
+    -- A cancel request goes down to runs that nobody has announced, too.
+    DROP INDEX runs_by_parent;
+    CREATE INDEX runs_by_parent ON runs (owner, parent, started_ns, id) WHERE parent IS NOT NULL;
+    """,
 )

@@ -1,0 +1,119 @@
+"""Every command on a PostgreSQL database, and two servers over it that act as one."""
+
+import signal
+from typing import Any
+
+import pytest
+
+from tests.cli.made import HOUR, run, run_id, span
+from tests.cli.program import Cli, Running, eventually, refused
+from tests.cli.test_serve import COMMANDS, STEPS
+from trodo_cli.client import connect
+
+Servers = tuple[str, str]
+
+
+@pytest.fixture
+def servers(cli: Cli, postgres: str) -> Servers:
+    """The URLs of two servers over one database."""
+    one, other = [cli.start("serve", "--port", "0", "--target", postgres) for _ in range(2)]
+    return one.line(), other.line()
+
+
+def publish(url: str, events: Any, *, alive: bool = False) -> None:
+    client = connect(url)
+    client.publish(events, alive=alive)
+    client.close()
+
+
+def test_every_command_says_the_same_on_a_database_as_on_a_file(cli: Cli, postgres: str) -> None:
+    for events in (
+        run(1, "worker", span("search", kind="tool")),
+        run(2, "other", span("boom", status="error", error="no"), status="failed", ago_ns=HOUR // 2),
+    ):
+        cli.publish(events)
+        publish(postgres, events)
+    for command in COMMANDS:
+        in_file, in_database = cli.run(*command), cli.run(*command, "--target", postgres)
+        assert (in_database.code, in_database.out, in_database.err) == (
+            in_file.code,
+            in_file.out,
+            in_file.err,
+        ), command
+
+
+def test_the_password_is_in_nothing_that_is_written(cli: Cli, postgres: str) -> None:
+    url = postgres.replace("//postgres:@", "//postgres:geheim@").replace("//postgres@", "//postgres:geheim@")
+    assert "geheim" in url
+    serving = cli.start("serve", "--port", "0", "--target", url)
+    serving.line()
+    serving.told("ctrl-c stops")
+    serving.process.send_signal(signal.SIGTERM)
+    for done in (
+        serving.end(),
+        cli.ok("doctor", "--target", url),
+        cli.ok("demo", "--target", url),
+        cli.ok("keys", "create", "--owner", "ada", "--target", url),
+        cli.ok("config", "set", "target", url, "--profile", "pg"),
+        cli.ok("config", "list", "--profile", "pg"),
+        cli.run("doctor", "--target", url.replace("host=", "host=/nowhere")),
+    ):
+        assert "geheim" not in done.out + done.err
+
+
+def test_what_is_no_database_of_ours_is_refused_in_words(cli: Cli, postgres_server: str) -> None:
+    refused(cli.run("runs", "list", "--target", "postgresql://u:geheim@h/db?nonsense=1"), 2, "cannot be read")
+    place = postgres_server + ("&" if "?" in postgres_server else "?") + "options=-csearch_path%3Dnone_such"
+    refused(cli.run("runs", "list", "--target", place), 2, "holds no runs yet")
+
+
+def test_a_program_records_into_a_database(cli: Cli, postgres: str) -> None:
+    gate = cli.folder / "gate"
+    gate.touch()
+    agent = cli.agent(STEPS, str(gate), TRODO_TARGET=postgres)
+    recorded = agent.line()
+    assert agent.end().code == 0
+    cli.ok("spool", "drain")
+    shown = cli.ok("runs", "list", "--json", "id,status,session", "--target", postgres).json
+    assert shown == [{"id": recorded, "status": "completed", "session": "chat-7"}]
+
+
+def test_who_follows_one_server_sees_and_stops_what_is_told_to_the_other(cli: Cli, servers: Servers) -> None:
+    one, other = servers
+    agent = cli.agent(STEPS, str(cli.folder / "never"), TRODO_TARGET=one)
+    recorded = agent.line()
+    tail = cli.start("tail", recorded, "--json", "seq,type", "--target", other)
+    tail.line_with("span-end")
+    assert cli.ok("runs", "list", "--json", "id,status", "--target", other).json == [
+        {"id": recorded, "status": "running"}
+    ]
+    cli.ok("runs", "cancel", recorded, "--wait", "--target", other)
+    assert "RunCancelled" in agent.end().err
+    done = tail.end()
+    assert done.code == 7
+    seqs = [event["seq"] for event in done.json_lines if "seq" in event]
+    assert seqs == list(range(1, len(seqs) + 1))
+    for url in servers:
+        assert cli.ok("runs", "show", recorded, "--json", "status", "--target", url).json == {
+            "status": "cancelled"
+        }
+
+
+def test_a_key_revoked_in_the_database_ends_the_streams_of_every_server(
+    cli: Cli, servers: Servers, postgres: str
+) -> None:
+    made = cli.ok("keys", "create", "--owner", "ada", "--target", postgres)
+    key, secret = made.err.partition(":")[0], made.out.strip()
+    client = connect(servers[0], key_of=lambda: secret)
+    client.publish(run(1, status="running", ago_ns=0)[:1], alive=True)
+    client.close()
+    tails: list[Running] = [
+        cli.start("tail", run_id(1), "--json", "seq", "--target", url, "--api-key", secret) for url in servers
+    ]
+    for tail in tails:
+        tail.line()
+    cli.ok("keys", "revoke", key, "--target", postgres)
+    for tail in tails:
+        assert tail.end().code == 4, tail.err
+    for url in servers:
+        eventually(lambda url=url: cli.run("runs", "list", "--target", url, "--api-key", secret).code == 4)  # type: ignore[misc]

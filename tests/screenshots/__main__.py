@@ -44,7 +44,7 @@ async def chat(it: Exploring) -> None:
 
 
 async def live(it: Exploring) -> None:
-    await it.shows("following", "live", "● ◆ round-7 ")
+    await it.shows("following", "live", "● ◆ round-")
 
 
 async def cancel(it: Exploring) -> None:
@@ -74,7 +74,7 @@ STORIES: tuple[tuple[Story, str | None, tuple[int, int], Palette], ...] = (
 
 def main() -> int:
     FOLDER.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, recorded(Path(folder)) as client:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, recorded(Path(folder)) as client:
         for story, agent, size, palette in STORIES:
             run_id = client.runs.find(f"latest:{agent}") if agent else None
             picture = asyncio.run(_painted(client, story, run_id, size, palette))

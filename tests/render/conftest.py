@@ -1,6 +1,0 @@
-"""No property test here may fail because the machine was busy."""
-
-from hypothesis import settings
-
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")

@@ -127,9 +127,11 @@ def _skeleton(part: Any, schema: Schema, depth: int) -> Any:
     shape = _resolved(part, schema)
     if "default" in shape:
         return shape["default"]
-    for several in ("enum", "anyOf", "oneOf"):
-        if isinstance(options := shape.get(several), list) and options:
-            return options[0] if several == "enum" else _skeleton(options[0], schema, depth)
+    if isinstance(choices := shape.get("enum"), list) and choices:
+        return choices[0]
+    options = shape.get("anyOf") or shape.get("oneOf")
+    if depth and isinstance(options, list):
+        return _skeleton(options[0], schema, depth - 1)
     if shape.get("type") != "object":
         return _EMPTY.get(str(shape.get("type")))
     properties, required = shape.get("properties", {}), shape.get("required", [])

@@ -13,7 +13,7 @@ from trodo_cli.errors import TrodoError
 from trodo_cli.model.agent import Agent
 from trodo_cli.render.excerpt import first_line, short_line
 from trodo_cli.render.safe import safe_line
-from trodo_cli.render.theme import Glyphs, Line
+from trodo_cli.render.theme import Glyphs, Line, fitted_line
 from trodo_cli.tui.form import Field, Form
 from trodo_cli.tui.paint import text
 from trodo_cli.tui.screens.modal import Modal
@@ -55,11 +55,12 @@ class Agents(Lines, can_focus=False):
 
     def line(self, row: int, width: int) -> Line:
         agent, is_meant = self.fitting[row], row == self.cursor
-        return [
+        told: Line = [
             ("> " if is_meant else "  ", "accent"),
             (short_line(agent.id, self._glyphs, NAME_CHARACTERS), "agent" if is_meant else "name"),
             (f"  {first_line(agent.description, self._glyphs)}", "muted"),
         ]
+        return fitted_line(told, width, self._glyphs.ellipsis)
 
 
 class Fields(VerticalScroll, can_focus=False):

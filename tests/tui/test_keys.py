@@ -224,9 +224,15 @@ async def copy_id(it: Exploring, key: str) -> None:
     await it.until(lambda: it.app.clipboard == run_id(39), "for the id to be copied")
 
 
+async def start(it: Exploring, key: str) -> None:
+    """With agents in test_start.py; here there are none."""
+    await it.press(key)
+    await it.shows("no agents to start", "trodo serve --agents")
+
+
 RUNS_DO: dict[str, Story] = {
     "open": open, "filter": filter, "clear": clear, "mark": mark, "mark_all": mark_all, "below": below,
-    "cancel": cancel_several, "copy": copy_id,
+    "cancel": cancel_several, "copy": copy_id, "start": start,
 }  # fmt: skip
 
 

@@ -50,6 +50,7 @@ RUNS = (
     Key("asterisk", "mark_all", "mark all", "Mark every run of the list, or none."),
     Key("a", "below", "all runs", "Show runs below another one too, or only those at the top.", True),
     Key("c", "cancel", "cancel", "Ask the run, or the marked ones, to stop.", True),
+    Key("s", "start", "start", "Start an agent and follow its run."),
     Key("y", "copy", "copy id", "Copy the run's id."),
 )
 

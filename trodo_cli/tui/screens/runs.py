@@ -1,6 +1,6 @@
 """The list of runs, as it changes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,6 +11,7 @@ from textual.widgets import Footer
 
 from trodo_cli.client.base import Page, RunFilter
 from trodo_cli.errors import NotFound, TrodoError
+from trodo_cli.model.agent import Agent, Broken
 from trodo_cli.model.payload import NO_PAYLOAD
 from trodo_cli.model.run import Run
 from trodo_cli.query.language import read_filter
@@ -18,6 +19,7 @@ from trodo_cli.render.theme import Line
 from trodo_cli.tui.feed import Failed, Listed, RunsFeed, State
 from trodo_cli.tui.keys import RUNS, bindings
 from trodo_cli.tui.listing import Listing
+from trodo_cli.tui.screens.start import StartScreen
 from trodo_cli.tui.widgets.filter import FilterBar
 from trodo_cli.tui.widgets.note import Note
 from trodo_cli.tui.widgets.runs import Heading, Runs
@@ -50,6 +52,15 @@ class RunsScreen(Screen[None]):
             super().__init__()
             self.listing, self.page, self.again = listing, page, again
 
+    class Found(Message):
+        """The agents that can be started, and what cannot be used; or why they could not be asked for."""
+
+        def __init__(
+            self, agents: Sequence[Agent], broken: Sequence[Broken], error: TrodoError | None
+        ) -> None:
+            super().__init__()
+            self.agents, self.broken, self.error = agents, broken, error
+
     def __init__(self, wanted: RunFilter) -> None:
         super().__init__()
         self._wanted = wanted
@@ -57,6 +68,7 @@ class RunsScreen(Screen[None]):
         self._listing = Listing()
         self._newest: Page | None = None
         self._is_reading = False
+        self._is_looking = False
 
     def compose(self) -> ComposeResult:
         runs = Runs(self.app.glyphs)
@@ -235,10 +247,41 @@ class RunsScreen(Screen[None]):
     def action_cancel(self) -> None:
         self.app.ask_to_cancel(self.runs.meant)
 
+    def action_start(self) -> None:
+        if not self._is_looking:
+            self._is_looking = True
+            self.run_worker(self._look_for_agents, thread=True, group="agents")
+
+    def _look_for_agents(self) -> None:
+        agents = self.app.client.agents
+        try:
+            self.post_message(self.Found(agents.list(), agents.broken(), None))
+        except TrodoError as error:
+            self.post_message(self.Found([], [], error))
+
+    def on_runs_screen_found(self, message: Found) -> None:
+        self._is_looking = False
+        if message.error:
+            self._tell(message.error)
+        for broken in message.broken:
+            self.notify(f"{broken.source}: {broken.error}", severity="warning", markup=False)
+        if message.agents and self.is_current:
+            self.app.push_screen(StartScreen(message.agents), self._started)
+        elif not message.agents and not message.error:
+            self.notify(_NO_AGENTS, title="no agents to start", markup=False)
+
+    def _started(self, run_id: str | None) -> None:
+        if run_id is not None:
+            self.app.show_run(run_id)
+
     def action_copy(self) -> None:
         if run := self.runs.current:
             self.app.copy(run.id)
 
+
+_NO_AGENTS = (
+    'Name them in trodo.toml, as in agents = "./agents"; a server has those of `trodo serve --agents`.'
+)
 
 _NOTHING_YET: list[Line] = [
     [("no runs yet", "heading")],

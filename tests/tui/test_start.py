@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from textual.events import Mount
 from textual.filter import LineFilter
 from textual.widgets import Input
 
@@ -200,7 +201,8 @@ def test_what_an_agent_says_of_itself_cannot_drive_the_terminal(home: Path) -> N
         def get_line_filters(self) -> list[LineFilter]:
             return []
 
-        def on_mount(self) -> None:
+        def on_mount(self, event: Mount) -> None:
+            event.prevent_default()
             self.push_screen(StartScreen(agents))
 
     async def told() -> None:

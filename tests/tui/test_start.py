@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,7 +16,9 @@ from tests.runner.conftest import local as local
 from tests.runner.conftest import recording as recording
 from tests.runner.conftest import stage as stage
 from tests.runner.stage import Stage
-from tests.tui.exploring import Exploring
+from tests.tui.exploring import Exploring, stored
+from trodo_cli.client.local import LocalClient
+from trodo_cli.client.starter import LocalAgents
 from trodo_cli.errors import InvalidInput
 from trodo_cli.model.agent import Agent
 from trodo_cli.render.safe import safe_line
@@ -187,7 +188,7 @@ def test_a_file_that_cannot_be_used_is_told_beside_the_others(local: Stage) -> N
 HOSTILE = "\x1b]52;c;aGk=\x07[red]\u202eevil\x9b2J\x7f"
 
 
-def test_what_an_agent_says_of_itself_cannot_drive_the_terminal(home: Path) -> None:
+def test_what_an_agent_says_of_itself_cannot_drive_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     part = {"type": "string", "title": HOSTILE, "default": HOSTILE}
     flat = {"type": "object", "properties": {HOSTILE: part, "kind": {"enum": [HOSTILE]}}}
     deep = {"type": "object", "properties": {HOSTILE: {"type": "array"}}, "required": [HOSTILE]}
@@ -195,28 +196,27 @@ def test_what_an_agent_says_of_itself_cannot_drive_the_terminal(home: Path) -> N
         Agent(id=HOSTILE + str(at), description=HOSTILE, input=input) for at, input in enumerate((flat, deep))
     ]
 
-    class Listed(Explorer):
+    class Unguarded(Explorer):
         """Without the second filter, which would hide what the first one missed."""
 
         def get_line_filters(self) -> list[LineFilter]:
             return []
 
-        def on_mount(self, event: Mount) -> None:
-            event.prevent_default()
-            self.push_screen(StartScreen(agents))
-
-    async def told() -> None:
-        app = Listed(None, UNICODE)  # type: ignore[arg-type] - nothing is asked of a client
-        async with app.run_test(size=(110, 40)) as pilot:
-            it = Exploring(None, pilot, app)  # type: ignore[arg-type]
+    async def told(client: LocalClient) -> None:
+        async with Unguarded(client, UNICODE).run_test(size=(110, 40)) as pilot:
+            it = Exploring(client, pilot, pilot.app)  # type: ignore[arg-type]
+            await it.shows("no runs yet")
+            await it.press("s")
             await it.shows("start an agent", safe_line(HOSTILE), "kind")
             assert not faults(it.screen.encode(), terminal=False)
             await it.press("down")
             await it.shows("JSON", "\\u202e")
             assert not faults(it.screen.encode(), terminal=False)
-            assert not any("\x7f" in field.value for field in app.screen.query(Input))
+            assert not any("\x7f" in field.value for field in pilot.app.screen.query(Input))
 
-    asyncio.run(told())
+    with stored([]) as client:
+        monkeypatch.setattr(LocalAgents, "list", lambda _: agents)
+        asyncio.run(told(client))
 
 
 # -- the form, by itself ---------------------------------------------------------------------------

@@ -24,7 +24,7 @@ REST_SECONDS = 0.2
 MOST_WAITING = 200
 """How much is kept for a screen that does not take it; then the thread waits."""
 
-SPANS_AT_ONCE = 100
+SPANS_AT_ONCE = 25
 """What a screen can take in between two keys."""
 
 

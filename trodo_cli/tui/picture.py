@@ -96,6 +96,7 @@ class Picture:
         self._sums.replace(known, span)
         self.outline.put(span)
         self._sums.settle(self.outline.spans)
+        self._sums.added.clear()  # nobody here keeps them elsewhere
 
     def _known(self, span_ids: Collection[str]) -> dict[str, Span]:
         """Those of these spans that have come."""

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.harness.__main__ import main
-from tests.harness.plants import PLANTS
+from tests.harness.plants import PLANTS, REPLICAS
 
 SMALL = {
     "sse_cut": ["--cuts", "20", "--events", "400", "--kills", "1"],
@@ -20,8 +20,9 @@ Capture = pytest.CaptureFixture[str]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("gate", SMALL)
-def test_the_product_passes(gate: str, capsys: Capture) -> None:
-    code = main([gate, *SMALL[gate], "--max-seconds", "120", "--seed", "7"])
+@pytest.mark.parametrize("store", [(), REPLICAS], ids=["file", "replicas"])
+def test_the_product_passes(gate: str, store: tuple[str, ...], capsys: Capture) -> None:
+    code = main([gate, *SMALL[gate], *store, "--max-seconds", "120", "--seed", "7"])
     said = capsys.readouterr().out
     assert code == 0, said
     assert said.startswith(f"{gate} passed\n")
@@ -32,7 +33,9 @@ def test_the_product_passes(gate: str, capsys: Capture) -> None:
 @pytest.mark.parametrize(("gate", "plant"), [(gate, name) for gate in PLANTS for name in PLANTS[gate]])
 def test_a_planted_bug_is_found(gate: str, plant: str, capsys: Capture) -> None:
     soon = SOON if plant == "leaves-streams-open" else []
-    code = main([gate, *SMALL[gate], *soon, "--max-seconds", "120", "--plant", plant])
+    code = main(
+        [gate, *SMALL[gate], *soon, *PLANTS[gate][plant].options, "--max-seconds", "120", "--plant", plant]
+    )
     said = capsys.readouterr().out
     assert code == 1
     assert any(said.startswith(f"{gate} FAILED ({kind})") for kind in PLANTS[gate][plant].found_as), said

@@ -133,9 +133,7 @@ def _hold_no_row() -> None:
     load_run = PostgresTables.load_run
 
     def carelessly(self: Any, *arguments: Any, hold: bool = False, **named: Any) -> Any:
-        row = load_run(self, *arguments, **named)
-        threading.Event().wait(0.01)
-        return row
+        return load_run(self, *arguments, **named)
 
     _put(PostgresTables, "load_run", carelessly)
 
@@ -193,7 +191,8 @@ PLANTS: dict[str, dict[str, Plant]] = {
             "the server leaves out an event", SERVER, _leave_one_out, _kinds("program", "gap")),
         "holds-no-row": Plant(
             "servers change a run without keeping others from it", SERVER, _hold_no_row,
-            _kinds("numbers", "gap", "repeat", "lost", "different", "unknown", "program"), REPLICAS),
+            _kinds("numbers", "gap", "repeat", "lost", "different", "unknown", "program"),
+            (*REPLICAS, "--batch", "2", "--writers", "6")),
         "tells-too-much": Plant(
             "the server sends payloads to the light follower", SERVER, _tell_too_much, _kinds("payload")),
     },

@@ -14,7 +14,6 @@ from tests.harness.traffic import Mark, batches, run_end, run_start, span_events
 from tests.harness.verdict import Figures, Limit, spread
 from trodo_cli.model.ids import new_run_id
 
-LARGEST_BATCH = 40
 LEAD = 0.05
 """How far the writers may be ahead of the cuts, as a share of all events."""
 
@@ -44,6 +43,7 @@ class SseCut(Scene):
         parser.add_argument("--cuts", type=int, default=1_000)
         parser.add_argument("--events", type=int, default=20_000, help="of the run that is followed")
         parser.add_argument("--writers", type=int, default=4, help="one of them is a program with the SDK")
+        parser.add_argument("--batch", type=int, default=40, help="events in one, at most")
         parser.add_argument("--kills", type=int, default=0, help="how often the server is killed meanwhile")
 
     def play(self) -> None:
@@ -121,7 +121,7 @@ class SseCut(Scene):
         events = span_events(chance, self._run_id, f"w{number}")
         others = span_events(chance, beside, f"b{number}")
         self.writers[number].deliver([run_start(beside)])
-        for batch in batches(chance, events, count, LARGEST_BATCH, others):
+        for batch in batches(chance, events, count, self.asked.batch, others):
             self._pace.take(len(batch))
             self.writers[number].deliver(batch)
         self.writers[number].deliver([run_end(beside)])

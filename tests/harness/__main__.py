@@ -22,7 +22,7 @@ GATES: dict[str, type[KillServer] | type[Rolling] | type[SseCut]] = {
     "rolling": Rolling,
 }
 
-OTHERS = ("api_fuzz", "bombs", "slowloris")
+OTHERS = ("api_fuzz", "bombs", "slowloris", "tenants")
 """Gates that throw things at one server; each parses its own options."""
 
 

@@ -68,7 +68,7 @@ class Home:
         self, folder: Path, plant: str = "", planted_module: str = "", *, store: str = "sqlite"
     ) -> None:
         self.folder, self._plant, self._planted_module = folder, plant, planted_module
-        self.place = _places[store](folder)
+        self.place = place_in(folder, store)
         self._environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
@@ -113,3 +113,8 @@ _places: dict[str, Callable[[Path], Place]] = {
     "postgres": lambda folder: DatabasePlace(folder / "data"),
 }
 STORES = (*_places,)
+
+
+def place_in(folder: Path, store: str) -> Place:
+    """A new place of one of the `STORES`."""
+    return _places[store](folder)

@@ -26,8 +26,8 @@ class Place(ABC):
     target: str
 
     @abstractmethod
-    def opened(self) -> Store:
-        """The store, for the auditor."""
+    def opened(self, *, create: bool = False) -> Store:
+        """The store itself."""
 
     @abstractmethod
     def check(self) -> None:
@@ -45,8 +45,8 @@ class FilePlace(Place):
         self.target = str(path)
         self._path = path
 
-    def opened(self) -> Store:
-        return SqliteStore(self._path, create=False)
+    def opened(self, *, create: bool = False) -> Store:
+        return SqliteStore(self._path, create=create)
 
     def check(self) -> None:
         opened = Database(self._path, create=False)
@@ -67,8 +67,8 @@ class DatabasePlace(Place):
         self._server = PostgresServer(folder, settings=("max_connections = 200",))
         self.target = self._server.url
 
-    def opened(self) -> Store:
-        return PostgresStore(self.target, create=False)
+    def opened(self, *, create: bool = False) -> Store:
+        return PostgresStore(self.target, create=create)
 
     def check(self) -> None:
         """A page that is damaged is found when it is read."""

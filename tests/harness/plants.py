@@ -191,8 +191,8 @@ PLANTS: dict[str, dict[str, Plant]] = {
             "the server leaves out an event", SERVER, _leave_one_out, _kinds("program", "gap")),
         "holds-no-row": Plant(
             "servers change a run without keeping others from it", SERVER, _hold_no_row,
-            _kinds("numbers", "gap", "repeat", "lost", "different", "unknown", "program"),
-            (*REPLICAS, "--batch", "2", "--writers", "6")),
+            _kinds("numbers", "gap", "repeat", "lost", "different", "unknown", "program", "time"),
+            (*REPLICAS, "--batch", "2", "--writers", "6", "--max-seconds", "40")),
         "tells-too-much": Plant(
             "the server sends payloads to the light follower", SERVER, _tell_too_much, _kinds("payload")),
     },

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tests.harness.__main__ import main
+from tests.harness.home import STORES
 from tests.harness.plants import PLANTS, REPLICAS
 
 SMALL = {
@@ -34,11 +35,23 @@ def test_the_product_passes(gate: str, store: tuple[str, ...], capsys: Capture) 
 def test_a_planted_bug_is_found(gate: str, plant: str, capsys: Capture) -> None:
     soon = SOON if plant == "leaves-streams-open" else []
     code = main(
-        [gate, *SMALL[gate], *soon, *PLANTS[gate][plant].options, "--max-seconds", "120", "--plant", plant]
+        [gate, *SMALL[gate], *soon, "--max-seconds", "120", "--plant", plant, *PLANTS[gate][plant].options]
     )
     said = capsys.readouterr().out
     assert code == 1
     assert any(said.startswith(f"{gate} FAILED ({kind})") for kind in PLANTS[gate][plant].found_as), said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("store", STORES)
+def test_owners_learn_nothing_of_each_other(store: str, capsys: Capture) -> None:
+    assert main(["tenants", "--store", store, "--cases", "150"]) == 0, capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_store_that_forgets_the_owner_is_found(capsys: Capture) -> None:
+    assert main(["tenants", "--cases", "300", "--plant", "forgets-the-owner"]) == 1
+    assert capsys.readouterr().out.startswith("tenants FAILED")
 
 
 def test_a_failure_says_how_to_repeat_it(capsys: Capture) -> None:

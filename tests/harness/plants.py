@@ -9,6 +9,9 @@ SERVER, FOLLOWER = "trodo_cli", "tests.harness.following"
 """The module whose process gets the bug."""
 
 
+REPLICAS = ("--store", "postgres", "--replicas", "2")
+
+
 class Plant(NamedTuple):
     """A bug, and the kinds of failure that it may be found as."""
 
@@ -16,6 +19,8 @@ class Plant(NamedTuple):
     module: str
     put_in: Callable[[], None]
     found_as: frozenset[str]
+    options: tuple[str, ...] = ()
+    """What the gate must be asked for beside it."""
 
 
 def _put(place: Any, name: str, bug: object) -> None:
@@ -121,6 +126,18 @@ def _store_again() -> None:
     _put(ingest, "_taken", slowly)
 
 
+def _hold_no_row() -> None:
+    """Two servers change the same run at the same time."""
+    from trodo_cli.stores.postgres_tables import PostgresTables
+
+    load_run = PostgresTables.load_run
+
+    def carelessly(self: Any, *arguments: Any, hold: bool = False, **named: Any) -> Any:
+        return load_run(self, *arguments, **named)
+
+    _put(PostgresTables, "load_run", carelessly)
+
+
 def _leave_streams_open() -> None:
     """Nobody tells the streams that the server ends, which waits for them."""
     from trodo_cli.server import serving
@@ -201,6 +218,10 @@ PLANTS: dict[str, dict[str, Plant]] = {
             "the follower leaves one event out when it comes back", FOLLOWER, lambda: _resume(1), _kinds("gap")),
         "leaves-one-out": Plant(
             "the server leaves out an event", SERVER, _leave_one_out, _kinds("program", "gap")),
+        "holds-no-row": Plant(
+            "servers change a run without keeping others from it", SERVER, _hold_no_row,
+            _kinds("numbers", "gap", "repeat", "lost", "different", "unknown", "program", "time"),
+            (*REPLICAS, "--batch", "2", "--writers", "6", "--max-seconds", "40")),
         "tells-too-much": Plant(
             "the server sends payloads to the light follower", SERVER, _tell_too_much, _kinds("payload")),
     },

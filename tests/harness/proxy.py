@@ -6,8 +6,9 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from itertools import cycle
 from typing import Literal, NamedTuple
 
 READ_BYTES = 64 * 1024
@@ -48,10 +49,10 @@ class Cuts:
 
 
 class Proxy:
-    """Stands before a server of this machine until it is closed."""
+    """Stands before servers of this machine until it is closed; the next connection goes to the next one."""
 
-    def __init__(self, port: int, cuts: Cuts, usual_bytes: int, chance: random.Random) -> None:
-        self._port, self._cuts, self._usual_bytes, self._chance = port, cuts, usual_bytes, chance
+    def __init__(self, ports: Sequence[int], cuts: Cuts, usual_bytes: int, chance: random.Random) -> None:
+        self._ports, self._cuts, self._usual_bytes, self._chance = cycle(ports), cuts, usual_bytes, chance
         self.cut_at: list[float] = []
         """When this proxy cut, seconds of the monotonic clock."""
         self.connections = 0
@@ -81,7 +82,7 @@ class Proxy:
         ends = [writer]
         with suppress(OSError):
             try:
-                answers, requests = await asyncio.open_connection("127.0.0.1", self._port)
+                answers, requests = await asyncio.open_connection("127.0.0.1", next(self._ports))
                 ends.append(requests)
                 self.connections += 1
                 resets = await self._pass_both(reader, requests, answers, writer)

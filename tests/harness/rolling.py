@@ -7,6 +7,7 @@ from itertools import count
 from tests.harness.audit import Books, check_log, check_writers
 from tests.harness.home import Home
 from tests.harness.scene import Scene
+from tests.harness.servers import Server
 from tests.harness.traffic import run_end, run_start, whole_spans
 from tests.harness.verdict import Failed, Figures, Limit, spread
 from tests.harness.viewers import Audience, Viewer
@@ -30,7 +31,7 @@ class Rolling(Scene):
     def __init__(self, asked: argparse.Namespace, home: Home, limit: Limit) -> None:
         super().__init__(asked, home, limit, WRITERS)
         self._runs = [new_run_id() for _ in range(RUNS)]
-        self._audience = Audience(self.server.url, self._viewers())
+        self._audience = Audience(self._viewers())
         self._exits: list[float] = []
         self._resumes: list[float] = []
         """How long each exit took, and after each start until all streams were open again, in seconds."""
@@ -43,21 +44,21 @@ class Rolling(Scene):
         parser.add_argument("--exit-seconds", type=float, default=10.0, help="more is a failure")
 
     def play(self) -> None:
-        self.server.start()
+        self.start_servers()
         self.writers[0].deliver([run_start(run_id) for run_id in self._runs])
         for who in ("full", "light"):
-            self.follow(who, self.server.url, self._runs[0])
+            self.follow(who, self.servers[0].url, self._runs[0])
         for number in range(WRITERS):
             self.begin(self._publish, number)
         self._gather()
-        for _ in range(self.asked.restarts):
-            self._restart()
+        for number in range(self.asked.restarts):
+            self._restart(self.server_of(number))
         self._is_over = True
         self.until_all_is_sent()
         self.writers[0].deliver([run_end(run_id) for run_id in self._runs])
         self.until(lambda: self._audience.is_done)
         self.until_all_is_told()
-        self.server.stop()
+        self.stop_servers()
 
     def close(self) -> None:
         super().close()
@@ -87,18 +88,33 @@ class Rolling(Scene):
     def _viewers(self) -> list[Viewer]:
         keys = [self.home.make_key() for _ in range(0, self.asked.streams, VIEWERS_PER_KEY)]
         return [
-            Viewer(self._runs[number % RUNS], keys[number // VIEWERS_PER_KEY], light=number % 2 == 1)
+            Viewer(
+                self._urls(number),
+                self._runs[number % RUNS],
+                keys[number // VIEWERS_PER_KEY],
+                light=number % 2 == 1,
+            )
             for number in range(self.asked.streams)
         ]
 
-    def _restart(self) -> None:
+    def _urls(self, number: int) -> list[str]:
+        """Every server, each viewer beginning at another one."""
+        first = number % len(self.servers)
+        return [server.url for server in self.servers[first:] + self.servers[:first]]
+
+    def _restart(self, server: Server) -> None:
+        """Stop one; who followed there goes to another, or waits when it is the only one."""
         due = self.acknowledged + BATCHES_BETWEEN
         self.until(lambda: self.acknowledged >= due)
-        self._audience.wait()
-        self._exits.append(self.server.stop(self.asked.exit_seconds))
-        self.until(lambda: not self._audience.live)
+        is_alone = len(self.servers) == 1
+        if is_alone:
+            self._audience.wait()
+        self._exits.append(server.stop(self.asked.exit_seconds))
+        self.until(lambda: not (is_alone and self._audience.live))
         began = time.monotonic()
-        self.server.start()
+        if not is_alone:
+            self._gather()
+        server.start()
         self._gather()
         self._resumes.append(time.monotonic() - began)
 

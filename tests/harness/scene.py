@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from tests.harness.audit import Books, check_file, check_log
+from tests.harness.audit import Books, check_log
 from tests.harness.following import Log
 from tests.harness.home import Home, Program
 from tests.harness.servers import Server
@@ -22,8 +22,8 @@ class Scene(ABC):
 
     def __init__(self, asked: argparse.Namespace, home: Home, limit: Limit, writers: int) -> None:
         self.asked, self.home, self.limit = asked, home, limit
-        self.server = Server(home, limit)
-        self.writers = [Writer(self.server.url, limit) for _ in range(writers)]
+        self.servers = [Server(home, limit) for _ in range(asked.replicas)]
+        self.writers = [Writer(self.server_of(number).url, limit) for number in range(writers)]
         self.programs: dict[str, Program] = {}
         self.logs: dict[str, Log] = {}
         """What the followers noted, once the gate is played."""
@@ -50,12 +50,24 @@ class Scene(ABC):
         finally:
             self.limit.end()
             self.close()
-        check_file(self.home.database)
-        books = Books(self.home.database)
+        self.home.place.check()
+        books = Books(self.home.place.opened())
         try:
             return self.audited(books)
         finally:
             books.close()
+
+    def server_of(self, number: int) -> Server:
+        """The server that this one of many is sent to."""
+        return self.servers[number % len(self.servers)]
+
+    def start_servers(self) -> list[float]:
+        """Start all; how long each took, in seconds."""
+        return [server.start() for server in self.servers]
+
+    def stop_servers(self) -> None:
+        for server in self.servers:
+            server.stop()
 
     def close(self) -> None:
         """Leave no process, thread or connection behind."""

@@ -26,7 +26,15 @@ class Server:
     def start(self) -> float:
         """Start it; seconds from then until `/health` answers."""
         began = time.monotonic()
-        self._program = self._home.start("trodo_cli", "serve", "--port", str(self.port), *self._options)
+        self._program = self._home.start(
+            "trodo_cli",
+            "serve",
+            "--port",
+            str(self.port),
+            "--target",
+            self._home.place.target,
+            *self._options,
+        )
         self._limit.until(self._answers, self.check)
         return time.monotonic() - began
 

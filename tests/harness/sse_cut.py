@@ -14,7 +14,6 @@ from tests.harness.traffic import Mark, batches, run_end, run_start, span_events
 from tests.harness.verdict import Figures, Limit, spread
 from trodo_cli.model.ids import new_run_id
 
-LARGEST_BATCH = 40
 LEAD = 0.05
 """How far the writers may be ahead of the cuts, as a share of all events."""
 
@@ -44,11 +43,12 @@ class SseCut(Scene):
         parser.add_argument("--cuts", type=int, default=1_000)
         parser.add_argument("--events", type=int, default=20_000, help="of the run that is followed")
         parser.add_argument("--writers", type=int, default=4, help="one of them is a program with the SDK")
+        parser.add_argument("--batch", type=int, default=40, help="events in one, at most")
         parser.add_argument("--kills", type=int, default=0, help="how often the server is killed meanwhile")
 
     def play(self) -> None:
         key = self.home.make_key()
-        self.server.start()
+        self.start_servers()
         self.writers[0].deliver([run_start(self._run_id)])
         for who in EVENT_BYTES:
             self._proxies[who] = self._proxy(who)
@@ -56,12 +56,12 @@ class SseCut(Scene):
         self._write()
         for number in range(self.asked.kills):
             self._until_cut((number + 1) * self.asked.cuts // (self.asked.kills + 1))
-            self._kill()
+            self._kill(number)
         self.until_all_is_sent()
         self._until_cut(self.asked.cuts)
         self.writers[0].deliver([run_end(self._run_id)])
         self.until_all_is_told()
-        self.server.stop()
+        self.stop_servers()
 
     def close(self) -> None:
         super().close()
@@ -90,15 +90,17 @@ class SseCut(Scene):
         """Cuts a little more often than the writers may go on, so that there is mostly something to cut."""
         share = self.asked.events / self.asked.cuts * len(EVENT_BYTES)
         usual_bytes = int(share * EVENT_BYTES[who] * 0.5)
-        return Proxy(self.server.port, self._cuts, usual_bytes, self.chance(f"{who} proxy"))
+        return Proxy(
+            [server.port for server in self.servers], self._cuts, usual_bytes, self.chance(f"{who} proxy")
+        )
 
     def _until_cut(self, times: int) -> None:
         self.until(lambda: len(self._cuts.made) >= times)
 
-    def _kill(self) -> None:
+    def _kill(self, number: int) -> None:
         began = time.monotonic()
-        self.server.kill()
-        self.server.start()
+        self.server_of(number).kill()
+        self.server_of(number).start()
         self._down.append((began, time.monotonic()))
 
     def _write(self) -> None:
@@ -110,7 +112,7 @@ class SseCut(Scene):
             left = total - 2 * spans
             self.begin(self._publish, number, left // hands + (number < left % hands))
         if spans:
-            program = self.home.start("tests.harness.recording", self.server.url, self._run_id)
+            program = self.home.start("tests.harness.recording", self.servers[-1].url, self._run_id)
             self.programs["recording"] = program
             self.begin(self._record, program, spans)
 
@@ -119,7 +121,7 @@ class SseCut(Scene):
         events = span_events(chance, self._run_id, f"w{number}")
         others = span_events(chance, beside, f"b{number}")
         self.writers[number].deliver([run_start(beside)])
-        for batch in batches(chance, events, count, LARGEST_BATCH, others):
+        for batch in batches(chance, events, count, self.asked.batch, others):
             self._pace.take(len(batch))
             self.writers[number].deliver(batch)
         self.writers[number].deliver([run_end(beside)])

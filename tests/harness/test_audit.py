@@ -42,7 +42,7 @@ def books(tmp_path: Path) -> Iterator[Books]:
     store = SqliteStore(tmp_path / "trodo.db")
     store.append(LOCAL_OWNER, [run_start("r"), *whole_spans("r", "a", 2)], 1, alive=True)
     store.close()
-    books = Books(tmp_path / "trodo.db")
+    books = Books(SqliteStore(tmp_path / "trodo.db"))
     yield books
     books.close()
 

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from tests.harness.__main__ import main
-from tests.harness.plants import PLANTS
+from tests.harness.home import STORES
+from tests.harness.plants import PLANTS, REPLICAS
 
 SMALL = {
     "sse_cut": ["--cuts", "20", "--events", "400", "--kills", "1"],
@@ -25,8 +26,9 @@ Capture = pytest.CaptureFixture[str]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("gate", SMALL)
-def test_the_product_passes(gate: str, capsys: Capture) -> None:
-    code = main([gate, *SMALL[gate], "--max-seconds", "120", "--seed", "7"])
+@pytest.mark.parametrize("store", [(), REPLICAS], ids=["file", "replicas"])
+def test_the_product_passes(gate: str, store: tuple[str, ...], capsys: Capture) -> None:
+    code = main([gate, *SMALL[gate], *store, "--max-seconds", "120", "--seed", "7"])
     said = capsys.readouterr().out
     assert code == 0, said
     assert said.startswith(f"{gate} passed\n")
@@ -36,10 +38,23 @@ def test_the_product_passes(gate: str, capsys: Capture) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("gate", "plant"), [(gate, name) for gate in PLANTS for name in PLANTS[gate]])
 def test_a_planted_bug_is_found(gate: str, plant: str, capsys: Capture) -> None:
-    code = main([gate, *SMALL[gate], *SOON.get(plant, []), "--max-seconds", "120", "--plant", plant])
+    options = [*SOON.get(plant, []), "--max-seconds", "120", "--plant", plant, *PLANTS[gate][plant].options]
+    code = main([gate, *SMALL[gate], *options])
     said = capsys.readouterr().out
     assert code == 1
     assert any(said.startswith(f"{gate} FAILED ({kind})") for kind in PLANTS[gate][plant].found_as), said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("store", STORES)
+def test_owners_learn_nothing_of_each_other(store: str, capsys: Capture) -> None:
+    assert main(["tenants", "--store", store, "--cases", "150"]) == 0, capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_store_that_forgets_the_owner_is_found(capsys: Capture) -> None:
+    assert main(["tenants", "--cases", "300", "--plant", "forgets-the-owner"]) == 1
+    assert capsys.readouterr().out.startswith("tenants FAILED")
 
 
 def test_a_failure_says_how_to_repeat_it(capsys: Capture) -> None:

@@ -2,8 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from itertools import cycle
 
 import httpx
 
@@ -17,10 +18,10 @@ RETRY_SECONDS = 0.02
 
 
 class Viewer:
-    """Follows one run, from where the connection before ended."""
+    """Follows one run, from where the connection before ended, each time on the next server."""
 
-    def __init__(self, run_id: str, key: str, *, light: bool) -> None:
-        self.run_id = run_id
+    def __init__(self, urls: Iterable[str], run_id: str, key: str, *, light: bool) -> None:
+        self._urls, self.run_id = cycle(urls), run_id
         self.log: list[Told] = []
         self.is_live = self.is_done = False
         self.broken = ""
@@ -38,7 +39,7 @@ class Viewer:
 
     async def _read(self, client: httpx.AsyncClient) -> None:
         query = {**self._query, "since": str(self.log[-1].seq if self.log else 0)}
-        url = f"/traces/{self.run_id}/stream"
+        url = f"{next(self._urls)}/traces/{self.run_id}/stream"
         async with client.stream("GET", url, params=query, headers=self._headers) as response:
             if not response.is_success:
                 self.broken = f"HTTP {response.status_code}"
@@ -73,8 +74,8 @@ class Viewer:
 class Audience:
     """All of them, in a thread with a loop of its own."""
 
-    def __init__(self, url: str, viewers: Sequence[Viewer]) -> None:
-        self._url, self.viewers = url, viewers
+    def __init__(self, viewers: Sequence[Viewer]) -> None:
+        self.viewers = viewers
         self._loop = asyncio.new_event_loop()
         self._is_open = asyncio.Event()
         self._stopped = asyncio.Event()
@@ -115,9 +116,7 @@ class Audience:
 
     async def _follow(self) -> None:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-        async with httpx.AsyncClient(
-            base_url=self._url, limits=limits, timeout=PATIENCE_SECONDS, trust_env=False
-        ) as client:
+        async with httpx.AsyncClient(limits=limits, timeout=PATIENCE_SECONDS, trust_env=False) as client:
             tasks = [asyncio.ensure_future(viewer.follow(client, self._is_open)) for viewer in self.viewers]
             await self._stopped.wait()
             for task in tasks:

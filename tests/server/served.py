@@ -18,6 +18,7 @@ from trodo_cli.model.event import Event
 from trodo_cli.model.key import SCOPES
 from trodo_cli.server.app import create_app
 from trodo_cli.server.service import Service
+from trodo_cli.stores.base import Store
 from trodo_cli.stores.sqlite import SqliteStore
 from trodo_cli.wire.native import write_event
 
@@ -79,9 +80,12 @@ class Served:
 
 
 @contextmanager
-def served(path: Path, *, hosts: frozenset[str] | None = None, host: str = "127.0.0.1") -> Iterator[Served]:
-    """A store at a path, made when it is missing, and a server over it."""
-    local = LocalClient(SqliteStore(path), NORTH)
+def served(
+    kept: Path | Store, *, hosts: frozenset[str] | None = None, host: str = "127.0.0.1"
+) -> Iterator[Served]:
+    """A store, or the one at a path, made when it is missing; and a server over it."""
+    path, store = (kept, SqliteStore(kept)) if isinstance(kept, Path) else (Path(), kept)
+    local = LocalClient(store, NORTH)
     service = Service(local)
     try:
         with running(create_app(service, hosts=hosts), host, on_stopping=service.stop) as server:

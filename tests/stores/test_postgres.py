@@ -254,3 +254,27 @@ def test_a_server_of_these_tests_is_gone_afterwards() -> None:
         empty(url)
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(url)
+
+
+# -- old runs ------------------------------------------------------------------------------------------------
+
+WEEK = 7 * 24 * 3600 * 10**9
+
+
+def partitions(url: str) -> set[str]:
+    with psycopg.connect(url) as connection:
+        rows = connection.execute("SELECT relid::regclass::text FROM pg_partition_tree('spans') WHERE isleaf")
+        return {name for (name,) in rows.fetchall()}
+
+
+def test_weeks_of_which_nothing_is_left_are_dropped_as_a_whole(fresh: str) -> None:
+    with opened(fresh) as store:
+        for weeks in (9, 8, 0):
+            append(store, run_start(f"r{weeks}"), span_end(f"r{weeks}", "a"), now_ns=NOW - weeks * WEEK)
+        store.heartbeat(OWNER, ["r8"], NOW)
+        before = partitions(fresh)
+        assert store.prune(NOW - WEEK, None) == 1
+        week = NOW // WEEK
+        assert before - partitions(fresh) == {f"spans_w{week - 9}", f"spans_w{week - 7}"}
+        assert store.prune(NOW - WEEK, None) == 0
+        assert [len(store.spans(OWNER, run_id, payload=True)) for run_id in ("r9", "r8", "r0")] == [0, 1, 1]

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from textual.events import Mount
 from textual.filter import LineFilter
 from textual.widgets import Input
 

@@ -5,7 +5,7 @@ from typing import Annotated, Optional
 import typer
 from typer._click.exceptions import NoArgsIsHelpError, UsageError  # Typer has no public name for them
 
-from trodo_cli.cli import agents, config, demo, doctor, keys, runs, serve, spool, tail, trace
+from trodo_cli.cli import agents, config, db, demo, doctor, keys, prune, runs, serve, spool, tail, trace
 from trodo_cli.cli.diagnostics import MEANINGS, ExitCode, note, report, usage
 from trodo_cli.cli.options import ApiKey, Profile, Program, Target, settled_json
 from trodo_cli.cli.output import OutputFailed, ReaderGone, silence, steady_streams
@@ -25,6 +25,8 @@ app.add_typer(agents.app, name="agents")
 app.add_typer(spool.app, name="spool")
 app.add_typer(keys.app, name="keys")
 app.add_typer(config.app, name="config")
+app.add_typer(db.app, name="db")
+app.command("prune")(prune.prune)
 app.command("tail")(tail.tail)
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)

@@ -33,6 +33,14 @@ class Appended(msgspec.Struct, frozen=True):
     known: int
 
 
+class TableSize(msgspec.Struct, frozen=True):
+    """A table: its rows, as far as the database knows them, and its bytes with all its indexes."""
+
+    name: str
+    rows: int
+    bytes: int
+
+
 class Store(Protocol):
     """Keeps the runs of many owners. An owner sees nothing of another's: a foreign id is a missing one.
 
@@ -90,6 +98,18 @@ class Store(Protocol):
 
     def sweep(self, before_ns: int) -> int:
         """Remove spans of runs that nobody announced and that came before this time; how many runs."""
+
+    def prune(self, before_ns: int, owner: str | None) -> int:
+        """Remove the runs of an owner, or of all, that were last heard of before this time; how many.
+
+        In many small transactions, so that nobody waits for long; one that fails leaves the rest for the next time.
+        """
+
+    def tables(self) -> list[TableSize]:
+        """How much each table holds."""
+
+    def check(self) -> list[str]:
+        """What is wrong with the data, in words; reads all of it."""
 
     def silent_runs(self, after_ns: int, until_ns: int) -> list[tuple[str, str]]:
         """Owner and id of the runs at work that only their spans tell of, last heard of in that time."""
@@ -170,6 +190,15 @@ class Tables(Protocol):
 
     def sweep(self, before_ns: int) -> int:
         """Remove runs of every owner that nobody has announced and that first came before; how many."""
+
+    def prune(self, before_ns: int, owner: str | None, limit: int) -> int:
+        """Remove so many runs at most, of an owner or of all, last heard of before this time; 0 when none is left."""
+
+    def sizes(self) -> list[TableSize]:
+        """How much each table holds."""
+
+    def check(self) -> list[str]:
+        """What is wrong with the rows, in words."""
 
     def spans_between(
         self, owner: str, row: RunRow, first: int, last: int, *, payload: bool

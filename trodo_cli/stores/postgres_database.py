@@ -1,6 +1,5 @@
 """Reading and writing a PostgreSQL database from several threads and processes. Knows no table of ours."""
 
-import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,20 +7,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from trodo_cli.errors import InvalidInput, StorageFull, Unavailable
 from trodo_cli.stores.postgres_hint import Hint
+from trodo_cli.stores.postgres_pool import Pool
 from trodo_cli.stores.postgres_schema import MIGRATIONS
 
 if TYPE_CHECKING:
     import psycopg
-    from psycopg_pool import ConnectionPool
 
     Connection = psycopg.Connection[Any]
 
 POOL_SIZE = 10
 CONNECT_SECONDS = 10
-WAIT_SECONDS = 5
-"""How long a transaction waits for a connection."""
-RECONNECT_SECONDS = 1
-"""How long the pool tries by itself; afterwards it tries whenever somebody asks, and so comes back at once."""
+KEEPALIVE: dict[str, Any] = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""After half a minute without an answer a connection is given up."""
 STATEMENT_SECONDS = 60
 LOCK_SECONDS = 20
 IDLE_SECONDS = 60
@@ -38,13 +40,13 @@ Result = TypeVar("Result")
 
 
 class PostgresDatabase:
-    """A pool of connections, opened when first used; a process that was forked opens its own."""
+    """Connections, opened when first used; a process that was forked opens its own."""
 
     def __init__(self, url: str, *, create: bool = True) -> None:
         self._url = url
         self._place = _place_of(url)
         self._pid = 0
-        self._pool: ConnectionPool[Connection] | None = None
+        self._pool: Pool | None = None
         self.schema = self._prepared(create=create)
         """The number of the newest migration in the database."""
         self._hint = Hint(self._connected)
@@ -96,33 +98,25 @@ class PostgresDatabase:
             with connection.transaction():
                 yield connection
 
-    def _opened(self) -> "ConnectionPool[Connection]":
-        from psycopg_pool import ConnectionPool
-
+    def _opened(self) -> Pool:
         if self._pool is None or self._pid != os.getpid():
             if self._pool is not None:
                 _inherited.append((self._pool, self._hint))
                 self._hint = Hint(self._connected)
-            logging.getLogger("psycopg.pool").addHandler(_SILENT)
             self._pid = os.getpid()
-            self._pool = ConnectionPool(
-                self._url,
-                kwargs={"autocommit": True, "connect_timeout": CONNECT_SECONDS},
-                min_size=1,
-                max_size=POOL_SIZE,
-                timeout=WAIT_SECONDS,
-                reconnect_timeout=RECONNECT_SECONDS,
-                configure=_configured,
-                check=ConnectionPool.check_connection,
-                open=True,
-            )
+            self._pool = Pool(self._configured, POOL_SIZE)
         return self._pool
 
     def _connected(self) -> "Connection":
         """A connection of its own, outside of the pool."""
         import psycopg
 
-        return psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_SECONDS)
+        return psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_SECONDS, **KEEPALIVE)
+
+    def _configured(self) -> "Connection":
+        connection = self._connected()
+        connection.execute("; ".join(f"SET {setting}" for setting in _SETTINGS))
+        return connection
 
     def _prepared(self, *, create: bool) -> int:
         """Make the tables that are missing. Raises `InvalidInput` for a newer database."""
@@ -168,9 +162,6 @@ def _place_of(url: str) -> str:
     return f"PostgreSQL database {parts.get('dbname') or '(its default)'} at {parts.get('host') or 'its default host'}"
 
 
-_SILENT = logging.NullHandler()
-"""What the pool has to say is said by our errors, and not to the stderr of a traced program."""
-
 _inherited: list[object] = []
 """Pools of a process that this one was forked from; to close them would break its connections."""
 
@@ -185,16 +176,11 @@ _SETTINGS = (
 )
 
 
-def _configured(connection: "Connection") -> None:
-    connection.execute("; ".join(f"SET {setting}" for setting in _SETTINGS))
-
-
 @contextmanager
 def in_our_words(place: str) -> Iterator[None]:
     """PostgreSQL's errors as ours, but for those after which a transaction is tried again."""
     import psycopg
     from psycopg import errors
-    from psycopg_pool import PoolTimeout
 
     try:
         yield
@@ -212,7 +198,7 @@ def in_our_words(place: str) -> Iterator[None]:
         raise Unavailable(
             f"the {place} lets us not in: {_said(error)}", "check user, password and rights"
         ) from None
-    except (psycopg.OperationalError, PoolTimeout, errors.InternalError) as error:
+    except (psycopg.OperationalError, errors.InternalError) as error:
         raise Unavailable(f"the {place} cannot be used now: {_said(error)}", _AGAIN) from None
     except errors.DataError as error:
         raise InvalidInput(f"the {place} cannot hold that: {_said(error)}", "leave it out") from None

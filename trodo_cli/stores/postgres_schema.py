@@ -59,6 +59,7 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX runs_by_parent ON runs (owner, parent, started_ns, id) WHERE parent IS NOT NULL;
     CREATE INDEX runs_by_ending ON runs (owner, right(id, 8));
     CREATE INDEX runs_unannounced ON runs (received_ns) WHERE announced = 0;
+    CREATE INDEX runs_by_reception ON runs USING brin (received_ns);
     CREATE INDEX runs_heard ON runs (heartbeat_ns) WHERE heard = 1 AND status = 'running';
 
     CREATE TABLE spans (

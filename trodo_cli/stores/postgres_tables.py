@@ -9,7 +9,7 @@ from trodo_cli.model.key import Key
 from trodo_cli.model.run import Cancel
 from trodo_cli.model.sums import Sums
 from trodo_cli.query.plan import Cursor, RunFilter
-from trodo_cli.stores.base import MAX_COUNT
+from trodo_cli.stores.base import MAX_COUNT, TableSize
 from trodo_cli.stores.conditions import Dialect, condition
 from trodo_cli.stores.ledger import Ledger, Replaced, RunRow, SpanRow, stored_payload
 from trodo_cli.stores.postgres_schema import BUCKET_NS, PARTITIONED, bucket_of, partition
@@ -45,6 +45,8 @@ _SAVE_SPAN = (
     f"UPDATE spans SET {', '.join(f'{name} = %s' for name in _SPAN_NAMES)}"
     f" WHERE {_SPAN_PLACE} AND first_seq = %s"
 )
+
+_SILENT = "received_ns < %s AND coalesce(heartbeat_ns, 0) < %s"
 
 _DIALECT = Dialect(
     is_open="status IN ('pending', 'running')",
@@ -175,6 +177,50 @@ class PostgresTables:
                 self.delete_run(owner, row)
         return len(found)
 
+    def prune(self, before_ns: int, owner: str | None, limit: int) -> int:
+        weeks = self._spent_weeks(before_ns) if owner is None else set()
+        found = self._fetched(
+            f"DELETE FROM runs WHERE (owner, id) IN (SELECT owner, id FROM runs WHERE {_SILENT}"
+            " AND (%s::text IS NULL OR owner = %s) LIMIT %s FOR UPDATE SKIP LOCKED)"
+            " RETURNING owner, id, key, received_ns",
+            before_ns,
+            before_ns,
+            owner,
+            owner,
+            limit,
+        )
+        for whose, run_id, key, received_ns in found:
+            row = RunRow(key, run_id, received_ns)
+            self._connection.execute("DELETE FROM run_payloads WHERE owner = %s AND run = %s", (whose, key))
+            if bucket_of(received_ns) not in weeks:
+                self._delete_spans(whose, row)
+        if not found:
+            self._drop(weeks)
+        return len(found)
+
+    def sizes(self) -> list[TableSize]:
+        return [
+            TableSize(name, max(int(rows), 0), int(size))
+            for name, rows, size in self._fetched(
+                "SELECT root.relname, sum(greatest(part.reltuples, 0)),"
+                " sum(pg_total_relation_size(part.oid)) FROM pg_class AS root"
+                " JOIN LATERAL (SELECT relid FROM pg_partition_tree(root.oid)"
+                " UNION SELECT root.oid WHERE root.relkind = 'r') AS tree ON true"
+                " JOIN pg_class AS part ON part.oid = tree.relid"
+                " WHERE root.relnamespace = current_schema()::regnamespace"
+                " AND root.relkind IN ('r', 'p') AND NOT root.relispartition"
+                " GROUP BY root.relname ORDER BY root.relname"
+            )
+        ]
+
+    def check(self) -> list[str]:
+        wrong = self._fetched(
+            "SELECT owner, id FROM runs WHERE (traceless = 0 AND spans <> (SELECT count(*) FROM spans"
+            f" WHERE spans.owner = runs.owner AND spans.bucket = runs.received_ns / {BUCKET_NS}"
+            " AND spans.run = runs.key)) LIMIT 10"
+        )
+        return [f"run {run_id} of {owner} has not the spans that it counts" for owner, run_id in wrong]
+
     # -- spans -----------------------------------------------------------------------------------
 
     def spans_between(
@@ -274,6 +320,38 @@ class PostgresTables:
                     f'CREATE TABLE IF NOT EXISTS "{partition(table, week)}" PARTITION OF {table}'
                     f" FOR VALUES FROM ({week}) TO ({week + 1})"
                 )
+
+    def _spent_weeks(self, before_ns: int) -> set[int]:
+        """The weeks that are over and of which nobody was heard since; their partitions go as a whole."""
+        there = self._fetched(
+            "SELECT relid::regclass::text FROM pg_partition_tree('spans') WHERE isleaf AND parentrelid IS NOT NULL"
+        )
+        weeks = {int(name.strip('"').rpartition("_w")[2]) for (name,) in there}
+        return {
+            week for week in weeks if week < bucket_of(before_ns) and not self._is_heard_of(week, before_ns)
+        }
+
+    def _is_heard_of(self, week: int, since_ns: int) -> bool:
+        return bool(
+            self._fetched(
+                f"SELECT 1 FROM runs WHERE received_ns >= %s AND received_ns < %s AND NOT ({_SILENT}) LIMIT 1",
+                week * BUCKET_NS,
+                (week + 1) * BUCKET_NS,
+                since_ns,
+                since_ns,
+            )
+        )
+
+    def _drop(self, weeks: set[int]) -> None:
+        """Drop the partitions of these weeks, unless somebody holds on to a run of one."""
+        for week in sorted(weeks):
+            held = self._fetched(
+                "SELECT 1 FROM runs WHERE received_ns >= %s AND received_ns < %s LIMIT 1",
+                week * BUCKET_NS,
+                (week + 1) * BUCKET_NS,
+            )
+            for table in PARTITIONED if not held else ():
+                self._connection.execute(f'DROP TABLE IF EXISTS "{partition(table, week)}"')
 
     def _fetched(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         return self._connection.execute(sql, [_askable(value) for value in values]).fetchall()

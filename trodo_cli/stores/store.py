@@ -10,13 +10,16 @@ from trodo_cli.model.run import Cancel, Run
 from trodo_cli.model.span import Span
 from trodo_cli.query.plan import Cursor, RunFilter
 from trodo_cli.stores import log
-from trodo_cli.stores.base import MAX_SEQ, Appended, Page, Tables, batches
+from trodo_cli.stores.base import MAX_SEQ, Appended, Page, Tables, TableSize, batches
 from trodo_cli.stores.batch import append_run, conclude_run, deliver_cancel
 from trodo_cli.stores.ledger import RunRow
 from trodo_cli.stores.rows import seen_run
 
 UNANNOUNCED_NS = 24 * 3600 * 10**9
 """How long spans wait for their run to be announced."""
+
+PRUNED_AT_ONCE = 100
+"""How many runs one transaction removes."""
 
 Result = TypeVar("Result")
 
@@ -93,6 +96,12 @@ class TableStore:
 
     def sweep(self, before_ns: int) -> int:
         return self._write(lambda tables: tables.sweep(before_ns))
+
+    def prune(self, before_ns: int, owner: str | None) -> int:
+        removed = 0
+        while count := self._write(lambda tables: tables.prune(before_ns, owner, PRUNED_AT_ONCE)):
+            removed += count
+        return removed
 
     def conclude(self, owner: str, run_id: str, until_ns: int, *, complete: bool) -> bool:
         return self._write(lambda tables: conclude_run(tables, owner, run_id, until_ns, complete=complete))
@@ -181,6 +190,14 @@ class TableStore:
 
     def change_mark(self) -> object:
         return self._database.change_mark()
+
+    def tables(self) -> list[TableSize]:
+        with self._read() as tables:
+            return tables.sizes()
+
+    def check(self) -> list[str]:
+        with self._read() as tables:
+            return tables.check()
 
     def describe(self) -> str:
         return self._database.describe()

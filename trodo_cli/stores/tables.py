@@ -10,7 +10,7 @@ from trodo_cli.model.key import Key
 from trodo_cli.model.run import Cancel
 from trodo_cli.model.sums import Sums
 from trodo_cli.query.plan import Cursor, RunFilter
-from trodo_cli.stores.base import MAX_COUNT, MAX_SEQ
+from trodo_cli.stores.base import MAX_COUNT, MAX_SEQ, TableSize
 from trodo_cli.stores.conditions import Dialect, condition
 from trodo_cli.stores.ledger import Ledger, Replaced, RunRow, SpanRow, stored_payload
 from trodo_cli.stores.opening import fetched
@@ -160,6 +160,34 @@ class SqliteTables:
         for owner, key in found:
             self._delete(owner, key)
         return len(found)
+
+    def prune(self, before_ns: int, owner: str | None, limit: int) -> int:
+        found = self._fetched(
+            "SELECT owner, key FROM runs WHERE received_ns < ?1 AND coalesce(heartbeat_ns, 0) < ?1"
+            " AND (?2 IS NULL OR owner = ?2) LIMIT ?3",
+            before_ns,
+            owner,
+            limit,
+        )
+        for whose, key in found:
+            self._delete(whose, key)
+        return len(found)
+
+    def sizes(self) -> list[TableSize]:
+        bytes_of = dict(
+            self._fetched(
+                "SELECT tbl_name, sum(pgsize) FROM dbstat JOIN sqlite_schema USING (name)"
+                " WHERE aggregate = TRUE GROUP BY tbl_name"
+            )
+        )
+        return [
+            TableSize(name, self._fetched(f"SELECT count(*) FROM {name}")[0][0], size)
+            for name, size in sorted(bytes_of.items())
+        ]
+
+    def check(self) -> list[str]:
+        damage = [row[0] for row in self._fetched("PRAGMA integrity_check")]
+        return [] if damage == ["ok"] else damage
 
     # -- spans -----------------------------------------------------------------------------------
 

@@ -59,14 +59,14 @@ class Branch(msgspec.Struct, eq=False, gc=False):
     """How many of them have failed."""
     rows: int = 0
     """How many of them are shown when this is open."""
-    sums: list[int] = msgspec.field(default_factory=list)
-    """Rows of every `BLOCK` children from the first on, as far as they are known."""
+    sums: list[int] | None = None
+    """Rows of every `BLOCK` children from the first on, as far as they are known; few branches ever need them."""
 
     def recount(self) -> None:
         """Take all sums anew from the children."""
         self.size = self.rows = len(self.nodes)
         self.failed = 0
-        self.sums.clear()
+        self.sums = None
         for node in self.nodes:
             self.failed += self.book.is_failed(node.number)
             if (branch := node.branch) is not None:
@@ -82,12 +82,13 @@ class Branch(msgspec.Struct, eq=False, gc=False):
             return
         index = bisect_left(self.nodes, where, key=partial(position, self.book))
         self.nodes.insert(index, node)
-        del self.sums[index // BLOCK :]
+        self._forget(index)
 
     def remove(self, node: Node) -> None:
         """Take a node out whose rows are no longer counted."""
         index = self.index(node)
-        del self.nodes[index], self.sums[index // BLOCK :]
+        del self.nodes[index]
+        self._forget(index)
 
     def add(self, node: Node, rows: int) -> None:
         """Count more rows, or fewer, in the subtree of a child."""
@@ -124,8 +125,15 @@ class Branch(msgspec.Struct, eq=False, gc=False):
             index += 1
         return index, row
 
+    def _forget(self, index: int) -> None:
+        """The sums from this child on are others now."""
+        if self.sums:
+            del self.sums[index // BLOCK :]
+
     def _blocks(self) -> list[int]:
         """The sums, up to the last child."""
+        if self.sums is None:
+            self.sums = []
         for start in range(len(self.sums) * BLOCK, len(self.nodes), BLOCK):
             self.sums.append(sum([node.shown for node in self.nodes[start : start + BLOCK]]))
         return self.sums

@@ -168,14 +168,16 @@ class PostgresTables:
 
     def sweep(self, before_ns: int) -> int:
         found = self._fetched(
-            "SELECT owner, id FROM runs WHERE announced = 0 AND received_ns < %s FOR UPDATE SKIP LOCKED",
+            "SELECT owner, id FROM runs WHERE announced = 0 AND received_ns < %s ORDER BY owner, id",
             before_ns,
         )
+        swept = 0
         for owner, run_id in found:
-            row = self.load_run(owner, run_id)
-            if row is not None:
+            row = self.load_run(owner, run_id, hold=True)
+            if row is not None and not row.is_announced:
                 self.delete_run(owner, row)
-        return len(found)
+                swept += 1
+        return swept
 
     def prune(self, before_ns: int, owner: str | None, limit: int) -> int:
         weeks = self._spent_weeks(before_ns) if owner is None else set()

@@ -146,9 +146,9 @@ class PostgresTables:
                 " ON CONFLICT (owner, run) DO UPDATE SET started = excluded.started, ended = excluded.ended",
                 (owner, row.key, *payloads),
             )
-        new = [span for span in ledger.changed.values() if span.first_seq > ledger.known_seq]
-        self._add_spans(owner, row, new)
-        self._change_spans(owner, row, [span for span in ledger.changed.values() if span not in new])
+        changed, known_seq = ledger.changed.values(), ledger.known_seq
+        self.add_spans(owner, row, [span for span in changed if span.first_seq > known_seq])
+        self._change_spans(owner, row, [span for span in changed if span.first_seq <= known_seq])
         self._copy(
             "replaced (owner, bucket, run, seq, first_seq)",
             [(*_place(owner, row), seq, first_seq) for seq, first_seq in ledger.replaced],
@@ -168,14 +168,16 @@ class PostgresTables:
 
     def sweep(self, before_ns: int) -> int:
         found = self._fetched(
-            "SELECT owner, id FROM runs WHERE announced = 0 AND received_ns < %s FOR UPDATE SKIP LOCKED",
+            "SELECT owner, id FROM runs WHERE announced = 0 AND received_ns < %s ORDER BY owner, id",
             before_ns,
         )
+        swept = 0
         for owner, run_id in found:
-            row = self.load_run(owner, run_id)
-            if row is not None:
+            row = self.load_run(owner, run_id, hold=True)
+            if row is not None and not row.is_announced:
                 self.delete_run(owner, row)
-        return len(found)
+                swept += 1
+        return swept
 
     def prune(self, before_ns: int, owner: str | None, limit: int) -> int:
         weeks = self._spent_weeks(before_ns) if owner is None else set()
@@ -372,7 +374,8 @@ class PostgresTables:
                 found[-1].span.payload = stored_payload(columns[-1])
         return found
 
-    def _add_spans(self, owner: str, row: RunRow, spans: Sequence[SpanRow]) -> None:
+    def add_spans(self, owner: str, row: RunRow, spans: Sequence[SpanRow]) -> None:
+        """Put in rows that are new."""
         place = _place(owner, row)
         self._copy(
             f"spans (owner, bucket, run, first_seq, {SPAN_COLUMNS})",

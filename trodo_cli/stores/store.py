@@ -18,6 +18,8 @@ from trodo_cli.stores.rows import seen_run
 UNANNOUNCED_NS = 24 * 3600 * 10**9
 """How long spans wait for their run to be announced."""
 
+SWEEP_NS = 60 * 10**9
+
 PRUNED_AT_ONCE = 100
 """How many runs one transaction removes."""
 
@@ -49,6 +51,7 @@ class TableStore:
     def __init__(self, database: Database, tables: Callable[[Any], Tables]) -> None:
         self._database = database
         self._tables = tables
+        self._swept_ns = 0
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -57,10 +60,18 @@ class TableStore:
             stored = 0
             for run_id, batch in sorted(batches(events).items()):
                 stored += append_run(tables, owner, run_id, batch, now_ns, alive=alive)
-            tables.sweep(now_ns - UNANNOUNCED_NS)
+            if self._is_sweep_due(now_ns):
+                tables.sweep(now_ns - UNANNOUNCED_NS)
             return Appended(stored, len(events) - stored)
 
         return self._write(work)
+
+    def _is_sweep_due(self, now_ns: int) -> bool:
+        """Whether it is a while since this process last looked for what waits in vain."""
+        if abs(now_ns - self._swept_ns) < SWEEP_NS:
+            return False
+        self._swept_ns = now_ns
+        return True
 
     def heartbeat(self, owner: str, run_ids: Sequence[str], now_ns: int) -> dict[str, Cancel]:
         def work(tables: Tables) -> dict[str, Cancel]:

@@ -1,6 +1,6 @@
 """The rows of a SQLite store inside one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import apsw
@@ -129,15 +129,7 @@ class SqliteTables:
             payloads = [bytes(register.payload) if register else b"" for register in (row.start, row.end)]
             sql = "INSERT OR REPLACE INTO run_payloads (run, owner, started, ended) VALUES (?, ?, ?, ?)"
             self._connection.execute(sql, (row.key, owner, *payloads))
-        changed = ledger.changed.values()
-        self._connection.executemany(
-            _SAVE_SPAN,
-            [(owner, row.key, span_key(row.key, span.first_seq), *span_values(span)) for span in changed],
-        )
-        self._connection.executemany(
-            "INSERT OR REPLACE INTO payloads (key, owner, data) VALUES (?, ?, ?)",
-            [(span_key(row.key, span.first_seq), owner, bytes(span.span.payload)) for span in changed],
-        )
+        self.add_spans(owner, row, ledger.changed.values())
         self._connection.executemany(
             "INSERT INTO replaced (owner, run, seq, first_seq) VALUES (?, ?, ?, ?)",
             [(owner, row.key, seq, first_seq) for seq, first_seq in ledger.replaced],
@@ -277,6 +269,17 @@ class SqliteTables:
         sql = "SELECT started, ended FROM run_payloads WHERE owner = ? AND run = ?"
         rows = self._fetched(sql, owner, row.key)
         row.take_payloads(*(rows[0] if rows else (b"", b"")))
+
+    def add_spans(self, owner: str, row: RunRow, spans: Collection[SpanRow]) -> None:
+        """Put in rows, in place of those that are there."""
+        self._connection.executemany(
+            _SAVE_SPAN,
+            [(owner, row.key, span_key(row.key, span.first_seq), *span_values(span)) for span in spans],
+        )
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO payloads (key, owner, data) VALUES (?, ?, ?)",
+            [(span_key(row.key, span.first_seq), owner, bytes(span.span.payload)) for span in spans],
+        )
 
     def _save_marks(self, owner: str, row: RunRow, sums: Sums) -> None:
         if sums.is_recounted:

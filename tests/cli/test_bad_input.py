@@ -69,7 +69,7 @@ def siblings(path: Path) -> list[str]:
         (("demo", "--live", "long"), ["--live", "long", "trodo demo --help"]),
         (("runs", "list", "--target", "http:///nowhere"), ["http", "https://"]),
         (("runs", "list", "--target", "ftp://localhost/x"), ["ftp", "--target"]),
-        (("runs", "list", "--target", "postgresql://localhost/x"), ["postgresql", "--target"]),
+        (("runs", "list", "--target", "mysql://localhost/x"), ["mysql", "--target"]),
     ],
     ids=lambda value: " ".join(value)[:60] if isinstance(value, tuple) else "",
 )  # fmt: skip

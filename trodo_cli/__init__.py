@@ -116,18 +116,10 @@ def _open_recording(target: str, given: str | None) -> "Sink":
     return open_recording(target, given)
 
 
-def _load_sink(target: str) -> None:
-    """Load what `_open_recording` takes."""
-    import trodo_cli.client
+def _load_recording(target: str) -> None:
+    from trodo_cli.client.loading import load
 
-    if target.startswith("run://"):
-        import trodo_cli.runner.relay
-    elif target.startswith(("http://", "https://")):
-        import trodo_cli.client.hosted
-        import trodo_cli.config.keys
-    else:
-        import trodo_cli.client.local
-        import trodo_cli.stores.sqlite  # noqa: F401
+    load(target)
 
 
 def __getattr__(name: str) -> "Any":
@@ -137,7 +129,7 @@ def __getattr__(name: str) -> "Any":
     if home.startswith(("trodo_cli.sdk", "trodo_cli.runner")):
         from trodo_cli.sdk.recorder import use_sinks
 
-        use_sinks(_open_recording, _load_sink)
+        use_sinks(_open_recording, _load_recording)
     from importlib import import_module
 
     value = getattr(import_module(home), name)

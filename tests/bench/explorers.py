@@ -53,7 +53,7 @@ class Ours(Watched, Explorer):
         self.wanted = run_id
 
     def ask(self) -> None:
-        self.push_screen(TraceScreen(self.wanted))
+        self.push_screen(TraceScreen(self.client, self.wanted))
 
     @property
     def is_painted(self) -> bool:

@@ -205,7 +205,7 @@ class CancelRuns(Scene):
         yield from _all_runs(self._known)
 
     def _stored(self) -> list[Run]:
-        client = connect(str(self.home.database))
+        client = connect(self.home.place.target)
         try:
             return list(_all_runs(client))
         finally:

@@ -146,7 +146,7 @@ def rest(process: subprocess.Popen[bytes]) -> tuple[str, str]:
 def finished(process: subprocess.Popen[bytes]) -> list[str]:
     """The lines of a program that ended well and said nothing on stderr."""
     out, err = rest(process)
-    assert (process.returncode, err) == (0, "")
+    assert (process.returncode, err) == (0, ""), f"{process.returncode}: {err}"
     return out.splitlines()
 
 

@@ -112,5 +112,5 @@ def shown_faults(sent: bytes) -> set[str]:
 
 def copies(sent: bytes) -> list[str]:
     """Every text that was put into the clipboard."""
-    found = re.findall(rb"\x1b\]52;c;([^\x07]*)\x07", sent)
+    found = re.findall(rb"\x1b\]52;c;([A-Za-z0-9+/=]*)(?:\x07|\x1b\\)", sent)
     return [base64.b64decode(one, validate=True).decode() for one in found]

@@ -13,7 +13,7 @@ from trodo_cli.model.event import Event, RunStart, SpanStart
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
 from trodo_cli.tui.app import THEMES
-from trodo_cli.tui.keys import EVERYWHERE, MOVING, RUNS, TRACE, Key
+from trodo_cli.tui.keys import EVERYWHERE, FOLDS, MOVING, RUNS, TRACE, Key
 from trodo_cli.tui.screens.runs import RunsScreen
 from trodo_cli.tui.screens.trace import TraceScreen
 from trodo_cli.tui.widgets.lines import Lines
@@ -401,12 +401,14 @@ async def pager(it: Exploring, key: str) -> None:
 
 
 TRACE_DO: dict[str, Story] = {
-    "zoom": zoom, "back": back, "toggle_fold": toggle_fold, "unfold": unfold, "fold": fold, "deeper": deeper,
-    "shallower": shallower, "search": search, "next_match": next_match, "previous_match": next_match,
+    "zoom": zoom, "back": back, "search": search, "next_match": next_match, "previous_match": next_match,
     "next_error": next_error, "previous_error": previous_error, "root_cause": root_cause, "follow": follow,
     "waterfall": waterfall, "cancel": cancel_run, "next_tab": next_tab, "previous_tab": previous_tab,
     "details": details, "details_down": details_down, "details_up": details_up, "copy": copy_details,
     "pager": pager,
+}  # fmt: skip
+FOLDS_DO: dict[str, Story] = {
+    "toggle_fold": toggle_fold, "unfold": unfold, "fold": fold, "deeper": deeper, "shallower": shallower,
 }  # fmt: skip
 
 NEED_A_LIVE_RUN = ("follow", "cancel")
@@ -431,9 +433,9 @@ def test_a_key_in_the_list_of_runs(action: str, key: str) -> None:
     explore(MANY, begun, size=SIZE)
 
 
-@pytest.mark.parametrize(("action", "key"), told(MOVING, EVERYWHERE, TRACE))
+@pytest.mark.parametrize(("action", "key"), told(MOVING, EVERYWHERE, TRACE, FOLDS))
 def test_a_key_in_a_run(action: str, key: str) -> None:
-    story = {**MOVING_DO, **EVERYWHERE_DO, **TRACE_DO}[action]
+    story = {**MOVING_DO, **EVERYWHERE_DO, **TRACE_DO, **FOLDS_DO}[action]
     is_live = action in NEED_A_LIVE_RUN
 
     async def begun(it: Exploring) -> None:
@@ -449,13 +451,14 @@ def test_no_story_is_told_of_a_key_that_is_gone() -> None:
         (EVERYWHERE, EVERYWHERE_DO),
         (RUNS, RUNS_DO),
         (TRACE, TRACE_DO),
+        (FOLDS, FOLDS_DO),
     ):
         assert {key.action for key in table} == stories.keys()
 
 
-@pytest.mark.parametrize("table", [RUNS, TRACE])
-def test_no_key_means_two_things_in_one_screen(table: tuple[Key, ...]) -> None:
-    names = [name for _, name in told(MOVING, EVERYWHERE, table)]
+@pytest.mark.parametrize("tables", [(RUNS,), (TRACE, FOLDS)])
+def test_no_key_means_two_things_in_one_screen(tables: tuple[tuple[Key, ...], ...]) -> None:
+    names = [name for _, name in told(MOVING, EVERYWHERE, *tables)]
     assert len(names) == len(set(names))
 
 
@@ -465,11 +468,23 @@ def test_the_help_names_every_key(run: str | None) -> None:
         await it.shows("writer")
         await it.press("question_mark")
         shown = await it.shows("Everywhere", "Signs")
-        for key in (*MOVING, *EVERYWHERE, *RUNS, *TRACE):
+        for key in (*MOVING, *EVERYWHERE, *RUNS, *TRACE, *FOLDS):
             assert key.what.partition(" ")[0] in shown
             assert key.what.split()[-1] in shown
 
     explore(TREE, story, run_id=run, size=(180, 60))
+
+
+def test_escape_closes_the_search_and_nothing_else() -> None:
+    async def story(it: Exploring) -> None:
+        await it.shows("⚙ search")
+        await it.press("slash", *"deep", "escape", "down")
+        await at(it, 1)
+        assert isinstance(it.app.screen, TraceScreen)
+        await it.press("slash")
+        await it.shows("search names, models, tools and errors")
+
+    explore(TREE, story, run_id=run_id(1), size=SIZE)
 
 
 # -- the mouse, and other ways ---------------------------------------------------------------------
@@ -509,7 +524,7 @@ def test_a_click_below_the_last_run_does_nothing() -> None:
 
 def test_the_wheel_scrolls_and_leaves_the_cursor() -> None:
     async def story(it: Exploring) -> None:
-        await it.shows("agent-40")
+        await it.shows("agent-40", "40 runs", "live")
         for _ in range(6):
             lines(it).scroll_down(animate=False)
         await it.no_longer_shows("agent-40")
@@ -521,13 +536,21 @@ def test_the_wheel_scrolls_and_leaves_the_cursor() -> None:
     explore(MANY, story, size=SIZE)
 
 
-def test_the_palette_knows_what_the_screen_can_do() -> None:
+@pytest.mark.parametrize(
+    ("words", "what", "found"),
+    [
+        ("root cause", "Go to where it first went wrong.", "name        deep"),
+        ("last", "Go to the last row.", "name        needle-2"),
+        ("fold", "Fold, or go to the parent.", "writer  +27 spans"),
+    ],
+)
+def test_the_palette_knows_what_the_screen_and_its_rows_can_do(words: str, what: str, found: str) -> None:
     async def story(it: Exploring) -> None:
         await it.shows("writer", "deep")
-        await it.press("ctrl+p", *"root cause")
-        await it.shows("Go to where it first went wrong.")
+        await it.press("ctrl+p", *words)
+        await it.shows(what)
         await it.press("down", "enter")
-        await detail_names(it, "deep")
+        await it.shows(found)
 
     explore(TREE, story, run_id=run_id(1), size=SIZE)
 

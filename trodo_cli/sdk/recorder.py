@@ -7,6 +7,7 @@ import atexit
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -72,8 +73,9 @@ class Recorder:
     def _start(self) -> None:
         with self._lock:
             if self._shipper is None and self._ships:
-                if _load_sinks is not None:
-                    _load_sinks(self.spool.target)
+                if _load_sink is not None:
+                    with suppress(ImportError):  # which the opening will tell in its own words
+                        _load_sink(self.spool.target)
                 shipper = Shipper(self.spool, self.runs, open_sink)
                 try:
                     shipper.start()
@@ -96,8 +98,8 @@ def use_sinks(opened: OpenGiven, load: Callable[[str], None]) -> None:
     The layers above know; this one must not import them. Loading happens in the host's own thread: a fork in the
     middle of a background import would leave a child with half a module.
     """
-    global _open_sink, _load_sinks
-    _open_sink, _load_sinks = opened, load
+    global _open_sink, _load_sink
+    _open_sink, _load_sink = opened, load
 
 
 def configure(target: str | None, api_key: str | None = None) -> None:
@@ -178,7 +180,7 @@ def _close_at_exit() -> None:
 
 
 _open_sink: OpenGiven | None = None
-_load_sinks: Callable[[str], None] | None = None
+_load_sink: Callable[[str], None] | None = None
 _given: dict[str, str] = {}
 """Targets that the program itself named, with the keys it gave for them or nothing."""
 _recorder: Recorder | None = None

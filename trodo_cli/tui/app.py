@@ -9,6 +9,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -32,7 +33,7 @@ from trodo_cli.render.theme import ASCII, Glyphs
 from trodo_cli.tui.aside import Aside
 from trodo_cli.tui.asking import Asking
 from trodo_cli.tui.guard import GUARD, inert_block
-from trodo_cli.tui.keys import EVERYWHERE, MOVING, RUNS, TRACE, bindings
+from trodo_cli.tui.keys import EVERYWHERE, FOLDS, MOVING, RUNS, TRACE, bindings
 from trodo_cli.tui.screens.cancel import CancelScreen
 from trodo_cli.tui.screens.help import HelpScreen
 from trodo_cli.tui.screens.runs import RunsScreen
@@ -88,10 +89,13 @@ class Explorer(App[None]):
         gc.freeze()  # what was imported stays: to look through it for garbage would hold up a frame
         if isinstance(self._driver, Terminal):
             self.set_interval(ALONE_SECONDS, self._leave_when_alone)
-        self.push_screen(RunsScreen(RunFilter()) if self._run_id is None else TraceScreen(self._run_id))
+        if self._run_id is None:
+            self.push_screen(RunsScreen(RunFilter()))
+        else:
+            self.show_run(self._run_id)
 
     def show_run(self, run_id: str) -> None:
-        self.push_screen(TraceScreen(run_id))
+        self.push_screen(TraceScreen(self.client, run_id))
 
     def leave_screen(self) -> None:
         """Back to the screen before; from the first one to the list of runs."""
@@ -191,20 +195,16 @@ class Explorer(App[None]):
         self.theme = THEMES[(place + 1) % len(THEMES)]
 
     def get_system_commands(self, screen: Screen[object]):  # type: ignore[no-untyped-def]
-        known = {key.action for key in (*EVERYWHERE, *MOVING, *RUNS, *TRACE)} - {"app.command_palette"}
+        known = {key.action for key in (*EVERYWHERE, *MOVING, *RUNS, *TRACE, *FOLDS)} - {
+            "app.command_palette"
+        }
         found = {
-            active.binding.action: active.binding
-            for active in screen.active_bindings.values()
-            if active.enabled
+            active.binding.action: active for active in screen.active_bindings.values() if active.enabled
         }
         for action in sorted(found.keys() & known):
-            binding = found[action]
-            yield SystemCommand(
-                binding.description, binding.tooltip, lambda action=action: self.run_action_on(action)
-            )
-
-    async def run_action_on(self, action: str) -> None:
-        await self.run_action(action, default_namespace=self.screen)
+            binding, node = found[action].binding, found[action].node
+            act = partial(self.run_action, action, default_namespace=node)
+            yield SystemCommand(binding.description, binding.tooltip, act)
 
     # -- leaving -----------------------------------------------------------------------------------
 

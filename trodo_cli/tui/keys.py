@@ -57,11 +57,6 @@ RUNS = (
 TRACE = (
     Key("enter", "zoom", "zoom", "Show only what is below this row; a run below is opened.", True),
     Key("escape,backspace", "back", "back", "Back out of a zoom, then to the list of runs.", True),
-    Key("space", "toggle_fold", "fold", "Fold or unfold what is below."),
-    Key("right,l", "unfold", "unfold", "Unfold, or go one row down."),
-    Key("left,h", "fold", "fold", "Fold, or go to the parent."),
-    Key("plus,equals_sign", "deeper", "deeper", "Unfold one level more everywhere."),
-    Key("minus", "shallower", "shallower", "Fold one level everywhere."),
     Key("slash", "search", "search", "Search names, models, tools and errors, folded rows too.", True),
     Key("n", "next_match", "next", "Go to the next match."),
     Key("N", "previous_match", "previous", "Go to the match before."),
@@ -80,6 +75,13 @@ TRACE = (
     Key("o", "pager", "pager", "Open what the details show in your pager."),
 )
 
+FOLDS = (
+    Key("space", "toggle_fold", "fold", "Fold or unfold what is below."),
+    Key("right,l", "unfold", "unfold", "Unfold, or go one row down."),
+    Key("left,h", "fold", "fold", "Fold, or go to the parent."),
+    Key("plus,equals_sign", "deeper", "deeper", "Unfold one level more everywhere."),
+    Key("minus", "shallower", "shallower", "Fold one level everywhere."),
+)
 
 _NAMES = {
     "question_mark": "?", "slash": "/", "plus": "+", "equals_sign": "=", "minus": "-", "asterisk": "*",

@@ -10,7 +10,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Static
 
 from trodo_cli.render.theme import Glyphs, Line, kind_role
-from trodo_cli.tui.keys import EVERYWHERE, MOVING, RUNS, TRACE, Key, names
+from trodo_cli.tui.keys import EVERYWHERE, FOLDS, MOVING, RUNS, TRACE, Key, names
 from trodo_cli.tui.paint import text
 from trodo_cli.tui.screens.modal import Modal
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _KEY_CELLS = 17
 
 _LEFT = (("Moving", MOVING), ("The list of runs", RUNS), ("Everywhere", EVERYWHERE))
-_RIGHT = (("A run", TRACE),)
+_RIGHT = (("A run", TRACE), ("Its tree", FOLDS))
 
 WIDE_CELLS = 150
 """From here on two columns stand beside each other."""

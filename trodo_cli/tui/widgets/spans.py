@@ -1,5 +1,8 @@
 """The span tree of a run, with the bars of its waterfall; ancestors of what is seen stay at the top."""
 
+from collections.abc import Callable
+
+from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 
@@ -8,6 +11,7 @@ from trodo_cli.render.rows import Row
 from trodo_cli.render.text import row_line
 from trodo_cli.render.theme import Glyphs, Line
 from trodo_cli.render.timeline import Window
+from trodo_cli.tui.keys import FOLDS, bindings
 from trodo_cli.tui.outline import Outline
 from trodo_cli.tui.paint import PINNED
 from trodo_cli.tui.widgets.lines import Lines
@@ -17,8 +21,17 @@ LEAST_BAR_WIDTH = 60
 """Cells of a row from which on a bar stands beside it."""
 
 
+Change = Callable[[Outline, Row], None]
+"""Something done to the outline at a row."""
+
+
 class Spans(Lines):
-    """Paints what an outline shows."""
+    """Paints what an outline shows; folds and unfolds it."""
+
+    BINDINGS = bindings(FOLDS)
+
+    class Folded(Message):
+        """Somebody has folded or unfolded something."""
 
     bars: reactive[bool] = reactive(True)
     """Whether a bar of time stands beside each row, where there is room for one."""
@@ -28,6 +41,7 @@ class Spans(Lines):
         self._glyphs = glyphs
         self.outline: Outline | None = None
         self.window = Window(0, 0)
+        self._levels = 2
         self._seen: tuple[int, list[Row]] = (0, [])
 
     @property
@@ -96,3 +110,39 @@ class Spans(Lines):
             rows = self.outline.rows(first, self.page + 2)
             self._seen = (first, rows)
         return rows[row - first]
+
+    # -- folding ---------------------------------------------------------------------------------
+
+    def action_toggle_fold(self) -> None:
+        self._fold(lambda outline, row: outline.toggle(row.key))
+
+    def action_unfold(self) -> None:
+        row = self.current
+        if row and row.hidden:
+            self._fold(lambda outline, row: outline.open(row.key))
+        else:
+            self.action_down()
+
+    def action_fold(self) -> None:
+        row = self.current
+        if row and row.below and not row.hidden:
+            self._fold(lambda outline, row: outline.close(row.key))
+        elif row and self.outline and (above := self.outline.parents(row.key)):
+            self.cursor = self.outline.place(above[-1].key) or 0
+
+    def action_deeper(self) -> None:
+        self._set_levels(self._levels + 1)
+
+    def action_shallower(self) -> None:
+        self._set_levels(max(self._levels - 1, 1))
+
+    def _set_levels(self, levels: int) -> None:
+        self._levels = levels
+        self._fold(lambda outline, _row: outline.set_levels(levels))
+
+    def _fold(self, change: Change) -> None:
+        if self.outline and (row := self.current):
+            change(self.outline, row)
+            self.post_message(self.Folded())
+            kept = row.key if self.outline.place(row.key) is not None else None
+            self.keep(kept)

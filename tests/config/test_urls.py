@@ -78,5 +78,7 @@ def test_only_this_machine_is_loopback(url: str, found: tuple[str, int] | None) 
 
 
 def test_every_address_of_the_loopback_net_is_loopback() -> None:
-    for address in list(ipaddress.ip_network("127.0.0.0/8"))[:: 1 << 20]:
+    net = ipaddress.ip_network("127.0.0.0/8")
+    for number in range(0, net.num_addresses, 1 << 20):
+        address = net[number]
         assert loopback_of(f"http://{address}:1") == (str(address), 1)

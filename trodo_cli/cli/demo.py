@@ -36,11 +36,14 @@ def demo(
         raise InvalidInput(
             f"--live {live:g} is out of range", f"say for how many seconds, up to {MAX_SECONDS}"
         )
-    context = Context(target)
+    context = Context(target, create=True)
     if context.target.place == "memory:":
         raise InvalidInput(
             "the demo is a program of its own, it cannot share memory", "name a file with --target"
         )
+    context.client.runs.list(
+        limit=1
+    )  # a target that refuses us is told now, not by a program that waits for it
     note(f"recording to {context.target.shown}")
     if live is not None:
         _work_live(context, live)

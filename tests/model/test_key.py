@@ -113,7 +113,7 @@ def test_an_owner_may_not_be_called_so_and_hears_what_is_allowed(name: str) -> N
     ("text", "scopes"),
     [
         ("read", ("read",)),
-        ("ingest,read,control", SCOPES),
+        ("ingest,read,control,metrics", SCOPES),
         ("control,read", ("read", "control")),
         ("read,read", ("read",)),
         (" read , ingest,", ("ingest", "read")),

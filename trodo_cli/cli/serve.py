@@ -136,13 +136,14 @@ def _work(site: Site, board: "Board") -> "Work":
                 service.begin()
                 worker.on_started()
 
+            app = create_app(service, hosts=site.names)
             serve(
-                create_app(service, hosts=site.names),
+                app,
                 [site.listener],
                 on_started=started,
                 on_stopping=service.stop,
                 on_hangup=site.reopen_log,
-                on_refused=board.refusal,
+                on_refused=app.refused,
                 lifeline=worker.lifeline,
             )
 

@@ -117,7 +117,7 @@ ROUTES = (
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def create_app(service: Service, *, hosts: frozenset[str] | None = None) -> ASGIApp:
+def create_app(service: Service, *, hosts: frozenset[str] | None = None) -> Watch:
     """The whole server as one ASGI application; `hosts` are the names it answers to, None for any."""
     own = (_health(service), _metrics(service), _fixed(document(OPERATIONS)))
     endpoints = (*own, *(_endpoint(service, operation) for operation in OPERATIONS))

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from typing import NamedTuple, get_args
 
-from trodo_cli.model.event import Event
+from trodo_cli.model.event import Event, TraceDone
 
 MAX_ROUTES = 96
 
@@ -26,7 +26,7 @@ STORE_CALLS = (
     "delete_run", "delete_trace", "record_drops", "drops", "silent_runs", "conclude", "key",
 )  # fmt: skip
 
-EVENTS = tuple(str(kind.__struct_config__.tag) for kind in get_args(Event))
+EVENTS = tuple(str(kind.__struct_config__.tag) for kind in get_args(Event) if kind is not TraceDone)
 TAKEN = ("stored", "known", "refused")
 
 

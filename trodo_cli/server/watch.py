@@ -70,6 +70,13 @@ class Watch:
             self._board.request(note.route, note.status, elapsed_ns, note.bytes)
             self._log(note, elapsed_ns)
 
+    def refused(self, status: int) -> None:
+        """Note what a connection answered by itself, for it never became a request."""
+        self._board.refusal(status)
+        note = Seen()
+        note.status = status
+        self._log(note, 0)
+
     def _log(self, note: Seen, elapsed_ns: int) -> None:
         level = logging.ERROR if note.status >= 500 else logging.INFO
         if access.isEnabledFor(level):

@@ -22,7 +22,7 @@ class Scene(ABC):
 
     def __init__(self, asked: argparse.Namespace, home: Home, limit: Limit, writers: int) -> None:
         self.asked, self.home, self.limit = asked, home, limit
-        self.server = Server(home, limit)
+        self.server = Server(home, limit, asked.workers)
         self.writers = [Writer(self.server.url, limit) for _ in range(writers)]
         self.programs: dict[str, Program] = {}
         self.logs: dict[str, Log] = {}

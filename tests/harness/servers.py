@@ -1,11 +1,13 @@
 """Real `trodo serve` processes: started, killed and stopped by signals. Several may stand before one store."""
 
 import http.client
+import os
 import random
 import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 from tests.harness.home import PATIENCE_SECONDS, Home, Program
 from tests.harness.verdict import POLL_SECONDS, Failed, Limit
@@ -17,8 +19,8 @@ PORTS = range(20_000, 32_000)
 class Server:
     """One server, which is always reached at the same port."""
 
-    def __init__(self, home: Home, limit: Limit) -> None:
-        self._home, self._limit = home, limit
+    def __init__(self, home: Home, limit: Limit, workers: int = 1) -> None:
+        self._home, self._limit, self._workers = home, limit, workers
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._program: Program | None = None
@@ -26,8 +28,9 @@ class Server:
     def start(self) -> float:
         """Start it; seconds from then until `/health` answers."""
         began = time.monotonic()
-        self._program = self._home.start("trodo_cli", "serve", "--port", str(self.port))
-        self._limit.until(self._answers, self.check)
+        words = ("serve", "--port", str(self.port), "--workers", str(self._workers))
+        self._program = self._home.start("trodo_cli", *words)
+        self._limit.until(self.answers, self.check)
         return time.monotonic() - began
 
     def check(self) -> None:
@@ -54,12 +57,30 @@ class Server:
             raise Failed("exit", f"the server ended with code {code}: {self._running.last_words}")
         return time.monotonic() - began
 
+    def replace_workers(self) -> None:
+        """Ask one worker after another to end, and wait for who takes its place; somebody always answers."""
+        for pid in self._worker_ids():
+            os.kill(pid, signal.SIGTERM)
+            self._limit.until(
+                lambda pid=pid: pid not in (ids := self._worker_ids()) and len(ids) == self._workers,
+                self._check_answer,
+            )
+
+    def _worker_ids(self) -> list[int]:
+        pid = self._running.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def _check_answer(self) -> None:
+        self.check()
+        if not self.answers():
+            raise Failed("refused", "nobody answers while a worker is replaced")
+
     @property
     def _running(self) -> Program:
         assert self._program is not None
         return self._program
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         try:
             connection.request("GET", "/health")

@@ -11,6 +11,7 @@ SMALL = {
     "sse_cut": ["--cuts", "20", "--events", "400", "--kills", "1"],
     "kill_server": ["--cycles", "3"],
     "rolling": ["--restarts", "2", "--streams", "20"],
+    "backup": ["--rounds", "4"],
 }
 SOON = ["--exit-seconds", "2"]
 """For bugs that keep a server from ending; in others it is not what decides."""
@@ -26,6 +27,13 @@ def test_the_product_passes(gate: str, capsys: Capture) -> None:
     assert code == 0, said
     assert said.startswith(f"{gate} passed\n")
     assert re.search(r"^  seed +7$", said, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_several_workers_pass_as_one_does(capsys: Capture) -> None:
+    code = main(["rolling", "--restarts", "1", "--streams", "20", "--workers", "2", "--max-seconds", "120"])
+    said = capsys.readouterr().out
+    assert code == 0, said
 
 
 @pytest.mark.slow

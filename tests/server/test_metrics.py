@@ -134,7 +134,7 @@ def test_every_route_and_every_status_of_ours_has_its_cells() -> None:
             board.request(route, status, 10**6, 1)
     for number in range(16):
         board.store_call(number, 10**6)
-    board.events(EVENTS)
+    board.events(dict.fromkeys(EVENTS, 1))
     found = Counts(exposition(board, ROUTES))
     assert (
         found("trodo_requests_total") == found("trodo_request_seconds_count") == len(ROUTES) * len(STATUSES)

@@ -11,9 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.cli.program import Cli, eventually, refused
-from tests.server.served import Program, asked, finished_run, lines, live_run, program
+from tests.server.running import Raw
+from tests.server.served import Program, asked, finished_run, lines, live_run, program, request
+from tests.server.served import served as in_thread_served
 from trodo_cli.model.event import RunEnd
 from trodo_cli.model.run import Run
+from trodo_cli.server import ingest
+from trodo_cli.server.board import STREAMS
 
 
 @pytest.fixture
@@ -94,6 +98,21 @@ def test_who_waits_at_one_worker_for_a_stop_hears_of_a_request_at_another(served
     for _ in range(4):
         assert served.ask("POST", f"/runs/{run_id}/cancel").status in (200, 404)
     assert "RunCancelled" in agent.end().err
+
+
+def test_who_asks_at_one_server_is_answered_early_when_a_run_begins_at_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "MAX_WAIT_SECONDS", 3_600.0)
+    question = b'{"runs": ["long"], "wait_seconds": 3600}'
+    with in_thread_served(tmp_path / "trodo.db") as one, in_thread_served(tmp_path / "trodo.db") as other:
+        one.send(*live_run("long"))
+        with Raw(one.port) as asking:
+            secret = f"authorization: Bearer {one.secret()}"
+            asking.send(request("POST", "/v1/asked", secret, body=question))
+            eventually(lambda: one.service.board.sums()[STREAMS.start] == 1)
+            other.send(*live_run("another"))
+            assert asking.answer().json == {"asked": []}
 
 
 def test_a_worker_that_is_killed_is_replaced_and_nobody_is_refused(served: Program) -> None:

@@ -8,7 +8,7 @@ word of a producer.
 import mmap
 import threading
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import NamedTuple, get_args
 
 from trodo_cli.model.event import Event, TraceDone
@@ -26,7 +26,11 @@ STORE_CALLS = (
     "delete_run", "delete_trace", "record_drops", "drops", "silent_runs", "conclude", "key",
 )  # fmt: skip
 
-EVENTS = tuple(str(kind.__struct_config__.tag) for kind in get_args(Event) if kind is not TraceDone)
+EVENTS: dict[type, str] = {
+    kind: str(kind.__struct_config__.tag) for kind in get_args(Event) if kind is not TraceDone
+}
+"""What comes in, by its class."""
+
 TAKEN = ("stored", "known", "refused")
 
 
@@ -59,6 +63,8 @@ STARTS = Table(DROPS.end, 1)
 STREAMS = Table(STARTS.end, 1)
 _CELLS = STREAMS.end
 
+_ROWS = {kind: row for row, kind in enumerate(EVENTS)}
+
 
 class Board:
     """The cells of all workers. Any thread may write; one that only reads sees whole numbers."""
@@ -90,9 +96,9 @@ class Board:
         """Count a call of the store, by its number among `STORE_CALLS`."""
         self._add(*_timed(STORE_TIMES, call, elapsed_ns))
 
-    def events(self, kinds: Iterable[str]) -> None:
-        """Count events that came in."""
-        self._add(*((EVENTS_RECEIVED.cell(EVENTS.index(kind)), 1) for kind in kinds))
+    def events(self, counts: Mapping[type, int]) -> None:
+        """Count events that came in, so many of each class."""
+        self._add(*((EVENTS_RECEIVED.cell(_ROWS[kind]), count) for kind, count in counts.items()))
 
     def taken(self, *, stored: int = 0, known: int = 0, refused: int = 0) -> None:
         """Count what became of events."""

@@ -23,7 +23,7 @@ def exposition(counted: Board, routes: Sequence[tuple[str, str]]) -> str:
 def _lines(cells: Sequence[float], routes: Sequence[tuple[str, str]]) -> Iterator[str]:
     paths = [({"method": method, "route": path}, number) for number, (method, path) in enumerate(routes)]
     calls = [({"call": call}, number) for number, call in enumerate(board.STORE_CALLS)]
-    kinds = [({"type": kind}, number) for number, kind in enumerate(board.EVENTS)]
+    kinds = [({"type": kind}, number) for number, kind in enumerate(board.EVENTS.values())]
     results = [({"result": result}, number) for number, result in enumerate(board.TAKEN)]
     alone: list[Row] = [({}, 0)]
     yield from _head("trodo_info", "gauge", "The version that answers.")

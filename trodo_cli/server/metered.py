@@ -1,5 +1,6 @@
 """A store whose calls are counted and timed for the server's board."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -22,7 +23,7 @@ class _Metered:
 
     def append(self, owner: str, events: Sequence[Event], now_ns: int, *, alive: bool) -> Appended:
         appended: Appended = self._append(owner, events, now_ns, alive=alive)
-        self._board.events(event.type for event in events)
+        self._board.events(Counter(map(type, events)))
         self._board.taken(stored=appended.stored, known=appended.known)
         return appended
 

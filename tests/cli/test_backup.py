@@ -1,6 +1,7 @@
 """`trodo backup` and `trodo restore`: a copy of a database in use, and a database that becomes its copy."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -90,15 +91,26 @@ def test_what_is_no_copy_of_ours_is_refused_and_changes_nothing(cli: Cli, conten
     assert (cli.folder / "copy.db").read_bytes() == content
 
 
-def test_a_damaged_copy_is_refused_and_changes_nothing(cli: Cli) -> None:
-    for number in range(40):
-        cli.publish(run(number, f"worker-{number}", span("work")))
+def wreck(data: bytearray) -> None:
+    """Pages of nonsense."""
+    for start in range(8 * 4096, len(data) - 4096, 4096):
+        data[start : start + 512] = b"\xff" * 512
+
+
+def alter(data: bytearray) -> None:
+    """A row that its index no longer finds."""
+    place = data.rfind(b"worker-7")
+    data[place : place + 8] = b"walker-7"
+
+
+@pytest.mark.parametrize("damage", [wreck, alter])
+def test_a_damaged_copy_is_refused_and_changes_nothing(cli: Cli, damage: Callable[[bytearray], None]) -> None:
+    cli.publish([event for number in range(9) for event in run(number, f"worker-{number}", span("work"))])
     copy = cli.folder / "copy.db"
     cli.ok("backup", str(copy))
     before = ids_in(cli)
     data = bytearray(copy.read_bytes())
-    for start in range(8 * 4096, len(data) - 4096, 4096):
-        data[start : start + 512] = b"\xff" * 512
+    damage(data)
     copy.write_bytes(data)
     refused(cli.run("restore", str(copy), "--force"), 5, "damaged")
     assert ids_in(cli) == before

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -169,6 +170,36 @@ def test_workers_do_not_outlive_a_parent_that_is_killed(served: Program) -> None
         served.running.process.kill()
         stream.frames()
     eventually(lambda: not any(map(is_alive, pids)))
+
+
+def test_a_worker_that_has_just_begun_does_not_outlive_it_either(served: Program) -> None:
+    before = workers(served)
+    os.kill(before[0], signal.SIGKILL)
+    eventually(lambda: len(workers(served)) == 2 and before[0] not in workers(served))
+    pids = workers(served)
+    served.running.process.kill()
+    eventually(lambda: not any(map(is_alive, pids)))
+
+
+def test_a_request_that_is_being_answered_is_answered_however_often_a_worker_is_told_to_end(
+    tmp_path: Path,
+) -> None:
+    plant = "from trodo_cli.server import serving\nserving.SHUTDOWN_SECONDS = 30.0"
+    body = lines(*finished_run("late"))
+    with program(tmp_path, "--workers", "2", plant=plant) as served:
+        secret = f"authorization: Bearer {served.key}"
+        asking = request("POST", "/v1/events", "connection: close", "expect: 100-continue", secret, body=body)
+        with Raw(served.port) as half, Raw(served.port) as other:
+            for raw in (half, other):
+                raw.send(asking[:-10])
+                assert (raw.line(), raw.line()) == (b"HTTP/1.1 100 Continue\r\n", b"\r\n")
+            for _ in range(3):
+                for pid in workers(served):
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGTERM)
+                threading.Event().wait(0.1)
+            for raw in (half, other):
+                assert raw.send(asking[-10:]).answer().status == 200
 
 
 def test_the_url_is_told_when_all_answer_and_a_worker_that_cannot_begin_ends_everything(

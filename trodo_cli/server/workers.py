@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
@@ -128,6 +129,7 @@ class Parent:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             for descriptor in (self._hold, self._told, self._ears):
                 os.close(descriptor)
+            threading.Thread(target=_outlive_nobody, args=(self._lifeline,), daemon=True).start()
             self._work(Worker(place, lambda: _write(self._tell, place), self._lifeline))
             code = 0
         except TrodoError as error:
@@ -217,5 +219,13 @@ def _hearing(with_hangup: bool) -> Iterator[int]:
         os.close(mouth)
 
 
+def _outlive_nobody(lifeline: int) -> None:
+    """End a worker that does not end by itself when its parent is gone."""
+    select.select([lifeline], [], [])
+    threading.Event().wait(PATIENCE_NS / 1e9)
+    os._exit(1)
+
+
 def _write(descriptor: int, place: int) -> None:
-    os.write(descriptor, bytes([place]))
+    with suppress(BrokenPipeError):  # a parent that is gone ends the lifeline too
+        os.write(descriptor, bytes([place]))

@@ -129,4 +129,4 @@ def test_scopes_are_read_once_each_and_in_one_order(text: str, scopes: tuple[str
 def test_unknown_or_no_scopes_are_refused_naming_those_there_are(text: str) -> None:
     with pytest.raises(InvalidInput, match="scope") as refused:
         read_scopes(text)
-    assert refused.value.hint == "scopes: ingest, read, control"
+    assert refused.value.hint == "scopes: ingest, read, control, metrics"

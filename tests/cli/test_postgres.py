@@ -1,6 +1,9 @@
 """Every command on a PostgreSQL database, and two servers over it that act as one."""
 
+import os
 import signal
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,6 +100,51 @@ def test_who_follows_one_server_sees_and_stops_what_is_told_to_the_other(cli: Cl
         assert cli.ok("runs", "show", recorded, "--json", "status", "--target", url).json == {
             "status": "cancelled"
         }
+
+
+def test_several_workers_over_one_database_act_as_one(cli: Cli, postgres: str) -> None:
+    server = cli.start("serve", "--port", "0", "--workers", "2", "--log", "-", "--target", postgres)
+    url = server.line()
+    agent = cli.agent(STEPS, str(cli.folder / "never"), TRODO_TARGET=url)
+    recorded = agent.line()
+    tails = [cli.start("tail", recorded, "--json", "seq,type", "--target", url) for _ in range(6)]
+    for tail in tails:
+        tail.line_with("span-end")
+    first, second = workers_of(server)
+    os.kill(first, signal.SIGKILL)
+    server.told(f"worker {first} was ended by signal 9; another one takes its place")
+    eventually(lambda: len(workers_of(server)) == 2)
+    assert second in workers_of(server)
+    cli.ok("runs", "cancel", recorded, "--wait", "--target", url)
+    assert "RunCancelled" in agent.end().err
+    for tail in tails:
+        done = tail.end()
+        assert done.code == 7
+        seqs = [event["seq"] for event in done.json_lines if "seq" in event]
+        assert seqs == list(range(1, len(seqs) + 1)), "each event once, in order"
+    server.process.send_signal(signal.SIGTERM)
+    assert server.end().code == 0
+    assert len({line.split()[2] for line in server.err if " request " in line}) >= 2
+
+
+def workers_of(server: Running) -> list[int]:
+    """The process ids of the workers there are."""
+    pid = server.process.pid
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_a_store_that_is_closed_leaves_no_thread_behind(postgres: str, tmp_path: Path) -> None:
+    for target in (postgres, str(tmp_path / "trodo.db")):
+        client = connect(target, agents=[])
+        client.publish(run(1))
+        client.wait(client.change_mark(), 0.01)
+        assert "trodo-listen" in named_threads() or target != postgres
+        client.close()
+        assert not named_threads(), target
+
+
+def named_threads() -> set[str]:
+    return {thread.name for thread in threading.enumerate() if thread.name.startswith("trodo")}
 
 
 def test_a_key_revoked_in_the_database_ends_the_streams_of_every_server(

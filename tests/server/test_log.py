@@ -72,6 +72,13 @@ def test_nothing_that_was_sent_is_in_it(noted: Program) -> None:
         noted.ask(method, target, *headers)
     noted.ask("POST", "/v1/events", body=body + f"\n{CANARY}".encode())
     noted.ask("POST", f"/runs/{CANARY}-run/cancel", body=json.dumps({"reason": CANARY}).encode())
+    for target, said in (
+        ("/runs", {"agentId": CANARY, "input": CANARY}), ("/v1/traces", {"resourceSpans": CANARY}),
+        ("/api/sdk/batch", {"items": [{"type": CANARY}]}), ("/api/sdk/track", {"event": CANARY}),
+        (f"/api/sdk/runs/{CANARY}/spans", {"spans": [CANARY]}), (f"/api/sdk/people/{CANARY}", {"id": CANARY}),
+    ):  # fmt: skip
+        noted.ask("POST", target, "content-type: application/json", body=json.dumps(said).encode())
+        noted.ask("POST", target, f"x-trodo-site-id: {CANARY}", body=json.dumps(said).encode())
     with Raw(noted.port) as raw:
         raw.send(f"{CANARY}\x1b]0;x\x07\r\n\r\n".encode()).rest()
     eventually(lambda: entries(noted)[-1]["status"] == 400)

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from typing import Any, cast
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -9,8 +10,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.server.served import NORTH, SOUTH, Served, finished_run, lines, live_run
 from trodo_cli.model.key import SCOPES
 from trodo_cli.server.app import ROUTES
-from trodo_cli.server.board import BOUNDS, EVENTS, MAX_ROUTES, STATUSES, Board
+from trodo_cli.server.board import BOUNDS, EVENTS, MAX_ROUTES, STATUSES, STORE_CALLS, UNCOUNTED, Board
 from trodo_cli.server.exposition import exposition
+from trodo_cli.server.metered import metered
+from trodo_cli.stores.base import Appended, Store
 
 
 class Counts:
@@ -95,6 +98,60 @@ def test_streams_are_counted_while_they_are_open(fresh: Served) -> None:
     assert counted(fresh)("trodo_request_seconds_count", route="/traces/{run}/stream") == 1
 
 
+SDK_BATCH = b'{"items": [{"type": "canary"}]}'
+START = b'{"agentId": "canary"}'
+
+
+def test_what_others_send_and_start_is_counted_by_its_route(fresh: Served) -> None:
+    json_type = "content-type: application/json"
+    for target, body in (
+        ("/v1/traces", b"{}"), ("/api/sdk/otel/v1/traces", b"{}"), ("/api/sdk/batch", SDK_BATCH),
+        ("/api/sdk/runs/canary-1/spans", b'{"spans": []}'), ("/api/sdk/runs/canary-1/end", b"{}"),
+        ("/api/sdk/people/canary", b"{}"), ("/runs", START),
+    ):  # fmt: skip
+        assert fresh.ask("POST", target, json_type, body=body).status < 500
+    assert fresh.ask("GET", "/agents").status == 200
+    found = counted(fresh)
+    for method, route in (
+        ("POST", "/v1/traces"), ("POST", "/api/sdk/otel/v1/traces"), ("POST", "/api/sdk/batch"),
+        ("POST", "/api/sdk/runs/{run}/spans"), ("POST", "/api/sdk/runs/{run}/end"),
+        ("POST", "/api/sdk/people/{method}"), ("POST", "/runs"), ("GET", "/agents"),
+    ):  # fmt: skip
+        assert found("trodo_requests_total", method=method, route=route) == 1, route
+    assert not found("trodo_requests_total", route="-")
+    assert "canary" not in str(found.samples)
+
+
+def test_every_call_of_a_store_reaches_it_and_is_counted() -> None:
+    board, kept = Board(), Kept()
+    store = metered(cast(Store, kept), board)
+    calls = [name for name in vars(Store) if not name.startswith("_")]
+    assert {*calls} == {*STORE_CALLS, *UNCOUNTED}
+    for name in calls:
+        counts: Any = {"a reason": 1} if name == "record_drops" else ()
+        assert getattr(store, name)("owner", counts, 7, alive=True) is kept.answers[name]
+        assert kept.asked.pop() == (name, "owner", counts, 7)
+    found = Counts(exposition(board, ROUTES))
+    for name in calls:
+        assert found("trodo_store_seconds_count", call=name) == (name not in UNCOUNTED), name
+
+
+class Kept:
+    """A store that notes what it is asked, whatever that is."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+        self.answers: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*arguments: Any, **_named: Any) -> Any:
+            self.asked.append((name, *arguments))
+            answer = None if name == "record_drops" else Appended(stored=0, known=0)
+            return self.answers.setdefault(name, answer)
+
+        return call
+
+
 @pytest.fixture
 def two() -> Board:
     return Board(2)
@@ -132,13 +189,13 @@ def test_every_route_and_every_status_of_ours_has_its_cells() -> None:
     for route in range(len(ROUTES)):
         for status in STATUSES:
             board.request(route, status, 10**6, 1)
-    for number in range(16):
+    for number in range(len(STORE_CALLS)):
         board.store_call(number, 10**6)
     board.events(dict.fromkeys(EVENTS, 1))
     found = Counts(exposition(board, ROUTES))
     assert (
         found("trodo_requests_total") == found("trodo_request_seconds_count") == len(ROUTES) * len(STATUSES)
     )
-    assert found("trodo_store_seconds_count") == 16
+    assert found("trodo_store_seconds_count") == len(STORE_CALLS)
     assert found("trodo_events_received_total") == len(EVENTS)
     assert len(found.samples) < 3_000, "there can never be more"

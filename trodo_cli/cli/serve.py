@@ -184,6 +184,14 @@ def _work(site: Site, board: "Board") -> "Work":
     return work
 
 
+def _tell_of_agents(client: "Client") -> None:
+    """Tell who runs the server what can be started, and what cannot."""
+    for broken in client.agents.broken():
+        note(f"trodo: {broken.source}: {broken.error}")
+    if found := client.agents.list():
+        note(f"agents: {', '.join(agent.id for agent in found)}")
+
+
 def _opened_log(place: str | None, shape: str, level: str) -> Callable[[], None] | None:
     """What opens the log anew when its file was moved away; None when there is no file."""
     from trodo_cli.server.log import LEVELS, SHAPES, open_log

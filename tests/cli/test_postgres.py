@@ -11,6 +11,7 @@ import pytest
 from tests.cli.made import HOUR, run, run_id, span
 from tests.cli.program import Cli, Running, eventually, refused
 from tests.cli.test_serve import COMMANDS, STEPS
+from tests.workers import only, workers_of
 from trodo_cli.client import connect
 
 Servers = tuple[str, str]
@@ -107,14 +108,16 @@ def test_several_workers_over_one_database_act_as_one(cli: Cli, postgres: str) -
     url = server.line()
     agent = cli.agent(STEPS, str(cli.folder / "never"), TRODO_TARGET=url)
     recorded = agent.line()
-    tails = [cli.start("tail", recorded, "--json", "seq,type", "--target", url) for _ in range(6)]
-    for tail in tails:
-        tail.line_with("span-end")
-    first, second = workers_of(server)
+    pid, tails = server.process.pid, []
+    first, second = workers_of(pid)
+    for worker in (first, second):
+        with only(worker, pid):
+            tails.append(cli.start("tail", recorded, "--json", "seq,type", "--target", url))
+            tails[-1].line_with("span-end")
     os.kill(first, signal.SIGKILL)
     server.told(f"worker {first} was ended by signal 9; another one takes its place")
-    eventually(lambda: len(workers_of(server)) == 2)
-    assert second in workers_of(server)
+    eventually(lambda: len(workers_of(pid)) == 2)
+    assert second in workers_of(pid)
     cli.ok("runs", "cancel", recorded, "--wait", "--target", url)
     assert "RunCancelled" in agent.end().err
     for tail in tails:
@@ -124,13 +127,6 @@ def test_several_workers_over_one_database_act_as_one(cli: Cli, postgres: str) -
         assert seqs == list(range(1, len(seqs) + 1)), "each event once, in order"
     server.process.send_signal(signal.SIGTERM)
     assert server.end().code == 0
-    assert len({line.split()[2] for line in server.err if " request " in line}) >= 2
-
-
-def workers_of(server: Running) -> list[int]:
-    """The process ids of the workers there are."""
-    pid = server.process.pid
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_a_store_that_is_closed_leaves_no_thread_behind(postgres: str, tmp_path: Path) -> None:

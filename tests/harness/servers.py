@@ -8,10 +8,10 @@ import socket
 import subprocess
 import time
 from contextlib import suppress
-from pathlib import Path
 
 from tests.harness.home import PATIENCE_SECONDS, Home, Program
 from tests.harness.verdict import POLL_SECONDS, Failed, Limit
+from tests.workers import workers_of
 
 PORTS = range(20_000, 32_000)
 """Below those that systems give away by themselves, so that nobody takes ours while its server is down."""
@@ -50,7 +50,7 @@ class Server:
     def kill(self) -> None:
         """End it as `kill -9` does, its workers too: no word, no chance to tidy up."""
         self.check()
-        workers = self._worker_ids() if self._workers > 1 else []
+        workers = workers_of(self._running.process.pid) if self._workers > 1 else []
         self._running.close()
         for pid in workers:
             with suppress(ProcessLookupError):
@@ -71,16 +71,13 @@ class Server:
 
     def replace_workers(self) -> None:
         """Ask one worker after another to end, and wait for who takes its place; somebody always answers."""
-        for pid in self._worker_ids():
+        parent = self._running.process.pid
+        for pid in workers_of(parent):
             os.kill(pid, signal.SIGTERM)
             self._limit.until(
-                lambda pid=pid: pid not in (ids := self._worker_ids()) and len(ids) == self._workers,
+                lambda pid=pid: pid not in (ids := workers_of(parent)) and len(ids) == self._workers,
                 self._check_answer,
             )
-
-    def _worker_ids(self) -> list[int]:
-        pid = self._running.process.pid
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     def _check_answer(self) -> None:
         self.check()

@@ -10,6 +10,7 @@ import pytest
 from tests.cli.program import Cli, Running, eventually
 from tests.runner.program import Machine, kill
 from tests.runner.test_death import ends
+from tests.workers import only, workers_of
 
 SIGNALS = """
 import signal
@@ -53,8 +54,12 @@ def test_a_killed_worker_takes_its_runs_with_it_and_who_replaces_it_settles_them
 
 
 def test_every_worker_starts_runs_and_any_of_them_takes_the_request_to_stop_one(machine: Machine) -> None:
-    server, url = machine.serve("--workers", "2", "--max-runs", "20")
-    run_ids = [detached(machine, url, "editor", f'"{number}"') for number in range(8)]
+    server, url = machine.serve("--workers", "2", "--max-runs", "2")
+    run_ids = []
+    for worker in workers_of(server.process.pid):
+        with only(worker, server.process.pid):
+            run_ids += [detached(machine, url, "editor", '"draft"') for _ in range(3)]
+    machine.reached("editor")
     for run_id in run_ids:
         machine.cli.ok("--target", url, "runs", "cancel", run_id, "--force", "--wait")
     eventually(machine.settled)
@@ -65,8 +70,9 @@ def test_every_worker_starts_runs_and_any_of_them_takes_the_request_to_stop_one(
 
 def test_a_server_that_is_stopped_cancels_the_runs_of_all_its_workers(machine: Machine) -> None:
     server, url = machine.serve("--workers", "2")
-    for _ in range(4):
-        detached(machine, url, "editor", '"draft"')
+    for worker in workers_of(server.process.pid):
+        with only(worker, server.process.pid):
+            detached(machine, url, "editor", '"draft"')
     machine.reached("editor")
     stopped(server)
     assert {run.status for run in machine.runs()} == {"cancelled"}

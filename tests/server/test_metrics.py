@@ -129,8 +129,9 @@ def test_every_call_of_a_store_reaches_it_and_is_counted() -> None:
     assert {*calls} == {*STORE_CALLS, *UNCOUNTED}
     for name in calls:
         counts: Any = {"a reason": 1} if name == "record_drops" else ()
-        assert getattr(store, name)("owner", counts, 7, alive=True) is kept.answers[name]
-        assert kept.asked.pop() == (name, "owner", counts, 7)
+        named = {"alive": True} if name == "append" else {}
+        assert getattr(store, name)("owner", counts, 7, **named) is kept.answers[name]
+        assert kept.asked.pop() == (name, "owner", counts, 7, named)
     found = Counts(exposition(board, ROUTES))
     for name in calls:
         assert found("trodo_store_seconds_count", call=name) == (name not in UNCOUNTED), name
@@ -144,8 +145,8 @@ class Kept:
         self.answers: dict[str, Any] = {}
 
     def __getattr__(self, name: str) -> Any:
-        def call(*arguments: Any, **_named: Any) -> Any:
-            self.asked.append((name, *arguments))
+        def call(*arguments: Any, **named: Any) -> Any:
+            self.asked.append((name, *arguments, named))
             answer = None if name == "record_drops" else Appended(stored=0, known=0)
             return self.answers.setdefault(name, answer)
 

@@ -136,7 +136,7 @@ def test_what_is_missing_is_named(cli: Cli) -> None:
 def test_other_targets_are_told_what_copies_them(cli: Cli) -> None:
     postgres = "postgresql://user:secret@db.example/trodo"
     done = cli.run("backup", "x.dump", "--target", postgres)
-    refused(done, 2, "pg_dump --format=custom --file x.dump postgresql://user:***@db.example/trodo")
+    refused(done, 2, "pg_dump --format=custom --file x.dump 'postgresql://user:***@db.example/trodo'")
     refused(cli.run("restore", "x.dump", "--target", postgres), 2, "pg_restore")
     refused(cli.run("backup", "x", "--target", "https://trodo.example"), 2, "server's machine")
     refused(cli.run("backup", "x", "--target", "memory:"), 2, "memory:")

@@ -1,7 +1,9 @@
 """Every command on a PostgreSQL database, and two servers over it that act as one."""
 
 import os
+import shlex
 import signal
+import subprocess
 import threading
 from pathlib import Path
 from typing import Any
@@ -9,8 +11,9 @@ from typing import Any
 import pytest
 
 from tests.cli.made import HOUR, run, run_id, span
-from tests.cli.program import Cli, Running, eventually, refused
+from tests.cli.program import Cli, Done, Running, eventually, refused
 from tests.cli.test_serve import COMMANDS, STEPS
+from tests.postgres import new_database, tools
 from tests.workers import only, workers_of
 from trodo_cli.client import connect
 
@@ -127,6 +130,26 @@ def test_several_workers_over_one_database_act_as_one(cli: Cli, postgres: str) -
         assert seqs == list(range(1, len(seqs) + 1)), "each event once, in order"
     server.process.send_signal(signal.SIGTERM)
     assert server.end().code == 0
+
+
+def test_the_tools_that_a_refusal_names_copy_a_database_and_put_it_back(
+    cli: Cli, postgres_server: str
+) -> None:
+    source, target = new_database(postgres_server), new_database(postgres_server)
+    publish(source, run(1, "worker", span("search", kind="tool")))
+    follow_hint(cli.run("backup", "x.dump", "--target", source), cli.folder)
+    follow_hint(cli.run("restore", "x.dump", "--target", target), cli.folder)
+    shown = [cli.ok("trace", "show", run_id(1), "--json", "--target", url).out for url in (source, target)]
+    assert shown[0] == shown[1]
+    publish(target, run(2))
+    assert len(cli.ok("runs", "list", "--json", "id", "--target", target).json) == 2
+
+
+def follow_hint(done: Done, folder: Path) -> None:
+    """Run the command that a refusal ends with."""
+    assert done.code == 2
+    program, *arguments = shlex.split(done.err[done.err.rindex("pg_") :])
+    subprocess.run([tools() / program, *arguments], cwd=folder, check=True)
 
 
 def test_a_store_that_is_closed_leaves_no_thread_behind(postgres: str, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`trodo backup FILE` and `trodo restore FILE`: the runs of this machine, copied and put back."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -25,7 +26,7 @@ def backup(
     """
     from trodo_cli.stores.backup import back_up
 
-    source = _database(target, "pg_dump --format=custom --file {file} {shown}", file)
+    source = _database(target, "pg_dump --format=custom --file {file} {place}", file)
     copy = absolute_path(file, "the copy")
     if copy.exists() and not force:
         raise InvalidInput(f"there is a file at {copy}", "name another one, or replace it with --force")
@@ -46,7 +47,9 @@ def restore(
     """
     from trodo_cli.stores.backup import restore as put_back
 
-    place = _database(target, "pg_restore --clean --if-exists --dbname {shown} {file}", file)
+    place = _database(
+        target, "into an empty one: pg_restore --single-transaction --dbname {place} {file}", file
+    )
     put_back(absolute_path(file, "the copy"), place, replace=force)
     note(f"{place} is what {file} was")
 
@@ -55,7 +58,7 @@ def _database(target: str | None, for_postgres: str, file: str) -> Path:
     """The SQLite file that is meant. Raises `InvalidInput` for any other target, with what to do there."""
     found = Context(target).target
     if found.place.startswith(("postgresql://", "postgres://")):
-        command = for_postgres.format(file=file, shown=found.shown)
+        command = for_postgres.format(file=quote(file), place=quote(found.shown))
         raise InvalidInput(f"{found.shown} is PostgreSQL, which has tools of its own", command)
     if found.is_hosted:
         raise InvalidInput(f"{found.shown} is a server", "copy its database on the server's machine")

@@ -75,8 +75,12 @@ class CancelRuns(Scene):
         self._kill_some()
         self._kill_servers()
         self._until_all_have_ended()
-        self._client.close()
         self.server.stop()
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+        super().close()
 
     def audited(self, books: Books) -> Figures:
         for run_id in self._started:

@@ -11,8 +11,8 @@ from trodo_cli.model.event import Event, FeedbackGiven, RunEnd, RunStart, SpanEn
 from trodo_cli.model.ids import canonical_id, is_run_id
 from trodo_cli.model.run import Feedback, Run, RunStatus, canonical_status
 from trodo_cli.model.span import Span, SpanStatus, Usage, canonical_kind
+from trodo_cli.wire.genai import MODEL, cost_of, provider_of, tokens_of
 from trodo_cli.wire.native import settled_event
-from trodo_cli.wire.otel_bridge import fill
 from trodo_cli.wire.semconv import flattened, usage_of, whole_number
 from trodo_cli.wire.tags import run_tags
 from trodo_cli.wire.trodo_said import Check, Said, payload, values
@@ -172,7 +172,7 @@ class Reader:
         given, output, stack = read("input"), read("output"), said.text("stack_trace")
         noted |= said.members("attributes") | said.rest()
         if any(name.startswith(_OTEL_NAMES) for name in noted):
-            fill(span, values(noted))
+            _fill(span, values(noted))
         span.payload = payload(noted, input=given, output=output, stack=json_value(stack) if stack else b"")
         if span.ended_ns is None:
             return settled_event(SpanStart(run_id=run_id, span=span))
@@ -250,6 +250,18 @@ def _sum(costs: dict[str, Any]) -> float | None:
 
 def _status(word: str | None, *, is_error: bool) -> SpanStatus:
     return _SPAN_STATUS.get(canonical_status((word or "").lower()), "error" if is_error else "ok")
+
+
+def _fill(span: Span, said: dict[str, Any]) -> None:
+    """Set what the span itself does not say, and its attributes do."""
+    usage, told = span.usage or Usage(), tokens_of(said) or Usage()
+    for field in usage.__struct_fields__:
+        if getattr(usage, field) is None:
+            setattr(usage, field, getattr(told, field))
+    span.usage = usage if usage != Usage() else None
+    span.cost = cost_of(said) if span.cost is None else span.cost
+    span.model = span.model or MODEL.text(said)
+    span.provider = span.provider or provider_of(said)
 
 
 def _is_known(word: str | None) -> bool:

@@ -45,7 +45,8 @@ class CancelRuns(Scene):
         for folder in (agents, self._pids):
             folder.mkdir()
         (agents / "agents.py").write_text(AGENTS)
-        self.server = Server(home, limit, "--agents", str(agents), "--max-runs", str(AT_ONCE // 2))
+        options = ("--agents", str(agents), "--max-runs", str(AT_ONCE // 2))
+        self.server = Server(home, limit, *options, workers=asked.workers)
         self._client: Client | None = None
         self._started: list[str] = []
         self._hurt: dict[str, float] = {}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
-from trodo_cli.runner.shape import Function, Shape, collected
+from trodo_cli.runner.shape import Function, Shape
 from trodo_cli.sdk.context import current, join_task, settle_task
 
 if TYPE_CHECKING:
@@ -45,6 +45,9 @@ class Performer(Protocol):
     def checked(self, result: Any) -> Any:
         """The result as JSON has it. Raises `InvalidInput`."""
 
+    def promised(self, result: Any) -> None:
+        """Raises `InvalidInput` for a result that is not what it says it gives."""
+
 
 class FunctionAgent:
     """A function of any kind: plain, async, a generator, an async generator."""
@@ -52,7 +55,7 @@ class FunctionAgent:
     def __init__(self, agent_id: str, description: str, function: Function) -> None:
         self.id, self.description = agent_id, description
         self._function = function
-        self._shape = Shape(function)
+        self._shape = Shape(function, agent_id)
         is_stream = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
         self.kind = "generator" if is_stream else "function"
         self.is_plain = not (inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function))
@@ -71,6 +74,9 @@ class FunctionAgent:
     def checked(self, result: Any) -> Any:
         return self._shape.checked(result)
 
+    def promised(self, result: Any) -> None:
+        self._shape.promised(result)
+
     def call(self, prepared: dict[str, Any], tell: Tell) -> Any:
         result = self._function(**prepared)
         if not inspect.isgenerator(result):
@@ -80,7 +86,7 @@ class FunctionAgent:
             try:
                 items.append(next(result))
             except StopIteration as end:
-                return collected(items) if end.value is None else end.value
+                return self._shape.collected(items) if end.value is None else end.value
             tell(items)
 
     async def perform(self, prepared: dict[str, Any], tell: Tell) -> Any:
@@ -93,7 +99,7 @@ class FunctionAgent:
         async for item in result:
             items.append(item)
             tell(items)
-        return collected(items)
+        return self._shape.collected(items)
 
 
 def performed(performer: Performer, value: Any, tell: Tell) -> Any:

@@ -26,11 +26,21 @@ from trodo_cli.config.urls import checked_origin, origin_of, without_password
 if TYPE_CHECKING:
     from trodo_cli.config import secrets
     from trodo_cli.config.agents import AgentSource, agent_sources, project_agents
-    from trodo_cli.config.keys import FoundKey, api_key, find_key, is_withheld, read_key_line
+    from trodo_cli.config.keys import (
+        OWN_MARK,
+        FoundKey,
+        api_key,
+        find_key,
+        is_withheld,
+        read_key_line,
+        recording_key,
+        recording_mark,
+    )
     from trodo_cli.config.servers import local_server_key, server_key_file, write_server_key
 
 __all__ = [
     "DATABASE_NAME",
+    "OWN_MARK",
     "AgentSource",
     "FoundKey",
     "Target",
@@ -52,6 +62,8 @@ __all__ = [
     "profiles",
     "project_agents",
     "read_key_line",
+    "recording_key",
+    "recording_mark",
     "remove_profile",
     "runs_folder",
     "secrets",
@@ -71,7 +83,8 @@ __all__ = [
 
 _HOMES = {
     **dict.fromkeys(("AgentSource", "agent_sources", "project_agents"), "agents"),
-    **dict.fromkeys(("FoundKey", "api_key", "find_key", "is_withheld", "read_key_line"), "keys"),
+    **dict.fromkeys(("OWN_MARK", "FoundKey", "api_key", "find_key", "is_withheld", "read_key_line"), "keys"),
+    **dict.fromkeys(("recording_key", "recording_mark"), "keys"),
     **dict.fromkeys(("local_server_key", "server_key_file", "write_server_key"), "servers"),
 }
 """Where a name lives that is loaded late."""

@@ -40,13 +40,13 @@ class Performer(Protocol):
         """Perform it here and now, if it is plain."""
 
     async def perform(self, prepared: Any, tell: Tell) -> Any:
-        """Perform it in the event loop; what is plain works in a thread."""
+        """Perform it in the event loop; what is plain works in a thread.
+
+        Raises `InvalidInput` for a result that is not what it says it gives.
+        """
 
     def checked(self, result: Any) -> Any:
         """The result as JSON has it. Raises `InvalidInput`."""
-
-    def promised(self, result: Any) -> None:
-        """Raises `InvalidInput` for a result that is not what it says it gives."""
 
 
 class FunctionAgent:
@@ -74,9 +74,6 @@ class FunctionAgent:
     def checked(self, result: Any) -> Any:
         return self._shape.checked(result)
 
-    def promised(self, result: Any) -> None:
-        self._shape.promised(result)
-
     def call(self, prepared: dict[str, Any], tell: Tell) -> Any:
         result = self._function(**prepared)
         if not inspect.isgenerator(result):
@@ -90,6 +87,11 @@ class FunctionAgent:
             tell(items)
 
     async def perform(self, prepared: dict[str, Any], tell: Tell) -> Any:
+        result = await self._performed(prepared, tell)
+        self._shape.promised(result)
+        return result
+
+    async def _performed(self, prepared: dict[str, Any], tell: Tell) -> Any:
         if self.is_plain:
             return await in_thread(self.call, prepared, tell)
         result = self._function(**prepared)

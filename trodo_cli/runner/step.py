@@ -52,9 +52,6 @@ class Pipeline(ABC):
     def checked(self, result: Any) -> Any:
         return as_json(result, f"the output of {self.id}")
 
-    def promised(self, result: Any) -> None:
-        """Its steps have kept what they say."""
-
     def call(self, prepared: Any, tell: Tell) -> Any:
         return in_loop(self.perform(prepared, tell))
 
@@ -119,7 +116,6 @@ async def done(step: Step, value: Any) -> Any:
     performer = performer_of(step)
     async with _block(performer, value, is_run=isinstance(step, _AsRun)) as handle:
         result = await performer.perform(performer.prepared(value), _ignore)
-        performer.promised(result)
         handle.set_output(result)
         return result
 

@@ -16,7 +16,10 @@ MAX_STACK_CHARACTERS = 20_000
 MAX_STACK_FRAMES = 100
 
 _OURS = os.path.dirname(os.path.dirname(__file__))
-_MACHINERY = (_OURS, *(os.path.join(os.path.dirname(os.__file__), part) for part in ("asyncio", "concurrent")))
+_MACHINERY = (
+    _OURS,
+    *(os.path.join(os.path.dirname(os.__file__), part) for part in ("asyncio", "concurrent")),
+)
 """Files whose frames say nothing of an error of ours: it names what is wrong itself."""
 
 

@@ -256,8 +256,8 @@ def test_latest_may_follow_json(history: Cli) -> None:
     [
         ("nothing-like-this", ["nothing-like-this", "trodo runs list"]),
         ("f" * 32, ["f" * 32, "trodo runs list"]),
-        ("latest:nobody", ["nobody", "trodo demo"]),
-        ("@9", ["4 runs", "trodo demo"]),
+        ("latest:nobody", ["nobody", "trodo runs list"]),
+        ("@9", ["only 4 runs", "trodo runs list"]),
         ("@0", ["@0", "trodo runs list"]),
         ("%", ["%", "trodo runs list"]),
     ],

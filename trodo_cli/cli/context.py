@@ -143,6 +143,7 @@ class Context:
             return
         troubles = self.drained().troubles
         if troubles:
-            programs = "a program" if len(troubles) == 1 else f"{len(troubles)} programs"
-            note(f"trodo: events of {programs} could not be shipped: {troubles[0]}")
+            from trodo_cli.render.format import counted
+
+            note(f"trodo: events of {counted(len(troubles), 'program')} could not be shipped: {troubles[0]}")
             note("       they stay in the spool; `trodo spool status` shows them")

@@ -221,11 +221,12 @@ def one_of(fitting: Sequence[str], reference: str) -> str:
 
 def no_nth(count: int, agent: str | None) -> NotFound:
     """There are only so many runs, of an agent or of all."""
-    runs = "no runs" if not count else "only 1 run" if count == 1 else f"only {count} runs"
-    makes = not count and agent is None
+    from trodo_cli.render.format import counted
+
+    there = f"only {counted(count, 'run')}" if count else "no runs"
     return NotFound(
-        f"there {'is' if count == 1 else 'are'} {runs}{f' of {agent}' if agent else ''}",
-        "`trodo demo` makes a few" if makes else "`trodo runs list` shows what there is",
+        f"there {'is' if count == 1 else 'are'} {there}{f' of {agent}' if agent else ''}",
+        "`trodo runs list` shows what there is" if count or agent else "`trodo demo` makes a few",
     )
 
 

@@ -19,7 +19,7 @@ from trodo_cli.config.paths import (
 )
 from trodo_cli.config.profiles import profiles, remove_profile, stop_using_profile, use_profile
 from trodo_cli.config.project import find_project
-from trodo_cli.config.targets import Target, profile_to_change, set_target, target
+from trodo_cli.config.targets import FIRST_PROFILE, Target, profile_to_change, set_target, target
 from trodo_cli.config.terminal import draws_signs, pager, speaks_unicode, user_name, wants_colour
 from trodo_cli.config.urls import checked_origin, origin_of, without_password
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DATABASE_NAME",
+    "FIRST_PROFILE",
     "OWN_MARK",
     "AgentSource",
     "FoundKey",

@@ -8,7 +8,7 @@ them, and `Context` asks it. What stands nearer to the end wins.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any, Optional, cast
 
 import typer
 from typer._click.core import Command  # Typer has no public name for this one and the next two
@@ -79,7 +79,7 @@ class Program(TyperGroup):
 
     def path_of(self, arguments: Sequence[str]) -> str:
         """The command that a command line begins with, for who wants its help: `trodo runs list`."""
-        path, group = "trodo", self
+        path, group = "trodo", cast(TyperGroup, self)
         for word in arguments:
             command = group.commands.get(word)
             path += f" {word}" if command else ""

@@ -155,7 +155,7 @@ def _row(row: Row, now_ns: int) -> str:
         parts += [run_usage(of, UNICODE), money(of.totals.cost)]
         name, kind = of.agent or "run", UNICODE.link if row.link else UNICODE.kind("agent")
     else:
-        parts += [code(of.model) if of.model else "", _used(of), money(of.cost)]
+        parts += [_amounts(of)]
         name, kind = of.name or of.kind, UNICODE.kind(of.kind)
     error = error_text(of.error, of.error_type, UNICODE)
     parts += [f"+{counted(row.hidden, 'span')}" if row.hidden else "", code(error) if error else ""]
@@ -163,8 +163,11 @@ def _row(row: Row, now_ns: int) -> str:
     return f"{UNICODE.status(of.status)} {kind} {code(name)} {facts}".rstrip()
 
 
-def _used(span: Span) -> str:
-    return usage(span.usage.input, span.usage.output, UNICODE) if span.usage else ""
+def _amounts(span: Span) -> str:
+    """Its model, where its name does not tell it, its tokens and its cost."""
+    model = span.model if span.model and span.model not in span.name else ""
+    used = usage(span.usage.input, span.usage.output, UNICODE) if span.usage else ""
+    return " · ".join(filter(None, (code(model) if model else "", used, money(span.cost))))
 
 
 def _calls(trace: Trace) -> Iterator[str]:
@@ -179,10 +182,11 @@ def _calls(trace: Trace) -> Iterator[str]:
         if not told:
             yield from ("", "### Model calls")
         told += 1
-        about = " · ".join(
-            filter(None, (code(span.model) if span.model else "", _used(span), money(span.cost)))
+        yield from (
+            "",
+            f"{UNICODE.status(span.status)} {code(span.name or span.kind)} {_amounts(span)}".rstrip(),
+            "",
         )
-        yield from ("", f"{UNICODE.status(span.status)} {code(span.name or span.kind)} {about}".rstrip(), "")
         yield from (f"> {line}" for line in block(lines))
     if told and (more := len(calls) - told) > 0:
         yield from ("", f"{UNICODE.ellipsis} {counted(more, 'more call')}")

@@ -130,9 +130,16 @@ class _Page:
         yield f"<details{' open' if is_open else ''}><summary><span class=what>{_what(row)}</span>"
         yield f"<span class='num tokens'>{tokens}</span><span class='num cost'>{cost}</span>"
         yield f"<span class='num time'>{time}</span>{self.bar(row)}</summary>"
-        said = ["<div class=said>", *_said(of), "</div>"]
-        yield from _folded(said) if row.below else said
+        said = list(_said(of))
+        if not row.below:
+            yield from ("<div class=said>", *_named(of), *said, "</div>")
         yield "<div class=inside>"
+        if row.below and said:
+            yield from (
+                "<details class=of><summary>details</summary><div class=said>",
+                *said,
+                "</div></details>",
+            )
 
     def bar(self, row: Row) -> str:
         """When it ran, in parts of the whole time."""
@@ -142,11 +149,6 @@ class _Page:
         left = min(max((of.started_ns - self.window.start_ns) / length, 0), 1)
         width = min(max((ended_ns - of.started_ns) / length, 0), 1 - left)
         return f"<span class=lane><i class={_bar_class(row)} style='left:{left:.3%};width:{width:.3%}'></i></span>"
-
-
-def _folded(said: list[str]) -> list[str]:
-    """What there is to tell of a row, out of the way of those below it."""
-    return ["<details><summary class=small>details</summary>", *said, "</details>"]
 
 
 def _what(row: Row) -> str:
@@ -177,12 +179,16 @@ def _amounts(span: Span) -> tuple[str, str]:
     return used, money(span.cost)
 
 
-def _said(of: Span | Run) -> Iterator[str]:
-    """Facts, the error, and what went in and came out: as a chat where it is one."""
-    said = details_of(of)
+def _named(of: Span | Run) -> Iterator[str]:
+    """What a span is; a run has this at the top of its own page."""
     if isinstance(of, Span):
         named = {"kind": of.kind, "model": of.model, "provider": of.provider, "tool": of.tool}
         yield from _pairs([(name, _text(text)) for name, text in {**named, "span": of.id}.items()])
+
+
+def _said(of: Span | Run) -> Iterator[str]:
+    """The error, and what went in and came out: as a chat where it is one."""
+    said = details_of(of)
     if of.error or of.error_type:
         told = "\n".join(filter(None, (of.error_type, of.error)))
         yield from _block("error", message(told, None, UNICODE, None, TEXT_LINES))

@@ -56,6 +56,8 @@ summary:hover { background: var(--hover); }
 .tokens { width: 6.5rem; } .cost { width: 4.5rem; } .time { width: 4.5rem; color: var(--ink); }
 .lane { flex: none; position: relative; width: 30%; min-width: 8rem; max-width: 30rem; width: 26vw; height: 1.1rem; }
 .lane i { position: absolute; top: .2rem; height: .7rem; min-width: 2px; border-radius: 2px; }
+.of > summary { border: 0; padding-top: 0; padding-bottom: .1rem; font-size: .75rem; color: var(--soft); }
+.of[open] { border-bottom: 1px solid var(--line); } .of > .said { border: 0; }
 .inside { padding-left: 1.1rem; }
 .said { padding: .5rem .75rem 1rem 1.35rem; border-bottom: 1px solid var(--line); }
 .s-ok { color: var(--ok); } .s-error { color: var(--error); } .s-running { color: var(--running); }

@@ -18,6 +18,7 @@ from trodo_cli.model.span import Span
 from trodo_cli.model.trace import Trace
 from trodo_cli.wire.otlp.export import Export, Link, Moment, OtlpSpan, Resource, Scope, time_of
 from trodo_cli.wire.otlp.request import request_of
+from trodo_cli.wire.values import plain_value
 
 OPERATIONS = {
     "model": "chat",
@@ -137,7 +138,8 @@ def _without_mark(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _settled(span: OtlpSpan) -> OtlpSpan:
-    """The span as it is when it is read again: with times, and not below itself."""
+    """The span as it is when it is read again: text that every store can hold, with times, and not below itself."""
+    span = msgspec.convert(plain_value(msgspec.to_builtins(span)), OtlpSpan)
     span.started_ns = time_of(span.started_ns) or time_of(span.ended_ns) or 1
     span.ended_ns = time_of(span.ended_ns) or span.started_ns
     span.parent_id = span.parent_id if span.parent_id != span.span_id else None

@@ -110,14 +110,14 @@ def write_file(path: str, lines: Iterable[str]) -> None:
 
     What is no regular file, as `/dev/null`, is written to. Raises `TrodoError`.
     """
-    place = os.path.realpath(os.path.expanduser(path))
+    place = os.path.expanduser(path)
     data = (f"{line}\n".encode("utf-8", "backslashreplace") for line in lines)
     try:
         if os.path.exists(place) and not os.path.isfile(place):
             with open(place, "wb") as file:
                 file.writelines(data)
         else:
-            _replace_file(place, data)
+            _replace_file(os.path.realpath(place), data)
     except OSError as error:
         raise TrodoError(
             f"cannot write {path}: {error.strerror}", "name another file with --output"

@@ -179,11 +179,12 @@ _JSON: dict[Form, Callable[["Trace"], Iterator[bytes]]] = {
 
 def _push(context: Context, run: str | None, url: str, headers: list[str]) -> None:
     from trodo_cli.client.collector import Collector
+    from trodo_cli.render.format import counted
     from trodo_cli.wire.otlp.writing import export_of
 
     with Collector(url, dict(map(_header, headers))) as collector:
         pushed = collector.push(export_of(context.client.traces.get(context.run_id(run))))
-        note(f"{pushed.taken:,} spans taken by {collector.url}")
+        note(f"{counted(pushed.taken, 'span')} taken by {collector.url}")
     for told in pushed.told:
         note(f"       it says: {told}")
     if pushed.refused:

@@ -4,6 +4,7 @@ Files are read as far as they are needed: lines one after the other, other forms
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import BinaryIO, Literal
@@ -54,8 +55,10 @@ class Importer:
 
     def take(self, name: str, file: BinaryIO, format: Format | None) -> None:
         """Store what a file holds that can be read from its begin again. Raises `InvalidInput` for what is neither."""
+        start = len(BOM_UTF8) if file.read(len(BOM_UTF8)) == BOM_UTF8 else 0
+        file.seek(start)
         head = file.read(HEAD_BYTES)
-        file.seek(0)
+        file.seek(start)
         if not head.strip():
             raise InvalidInput(f"{name} is empty", "`trodo trace export` writes what can be imported")
         if format != "ndjson" and _NO_TEXT.search(head):
@@ -188,8 +191,9 @@ def _batches(lines: Iterable[Numbered]) -> Iterator[list[Numbered]]:
 
 def _is_one_document(file: BinaryIO) -> bool:
     """Whether the first line alone is no JSON, and the second one does not begin anew."""
+    start = file.tell()
     first, *more = (line for _, line in islice(_lines(file), 2))
-    file.seek(0)
+    file.seek(start)
     return bool(more) and not (first.endswith(b"}") and more[0].startswith(b"{"))
 
 

@@ -19,7 +19,7 @@ from tests.property.delivery import (
 )
 from tests.property.test_merge import filled
 from tests.property.test_otlp import ATTRIBUTES, TEXTS, spans
-from tests.wire.otlp_made import body
+from tests.wire.otlp_made import body, span, span_id
 from tests.wire.test_otlp_golden import CONVENTIONS, taken
 from trodo_cli.client.local import LocalClient
 from trodo_cli.model.event import Event, RunEnd, RunStart, SpanEnd, SpanStart
@@ -148,6 +148,12 @@ def test_a_run_that_came_as_otlp_goes_out_and_comes_again(sent: list[Any]) -> No
 def test_every_convention_goes_out_and_comes_again() -> None:
     for name in CONVENTIONS:
         comes_again(events_of(taken(name, "json")))
+
+
+def test_a_span_of_which_only_the_begin_came_goes_out_and_comes_again() -> None:
+    mark = {"logfire.span_type": "pending_span", "logfire.pending_parent_id": span_id(1)}
+    sent = [span(3, 2, attributes=mark), span(1)]
+    comes_again(events_of(read_json(body(*sent))))
 
 
 @given(deliveries(run_starts(), run_ends(), span_events(), cancel_requests(), feedback_given()))

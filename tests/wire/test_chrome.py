@@ -91,6 +91,16 @@ def test_a_span_stands_below_its_parent_and_what_ran_beside_it_on_a_lane_of_its_
     assert [lane(trace, name) for name in names] == [1, 1, 1, 1, 2, 2]
 
 
+def test_what_ran_while_another_did_is_not_drawn_below_it() -> None:
+    trace = traced(
+        run_start("r"),
+        span_end("r", "a", name="a", **times(0, 4)),
+        span_end("r", "b", name="b", **times(1, 1)),
+        run_end("r", ended_ns=NOW + 8 * SECOND),
+    )
+    assert (lane(trace, "a"), lane(trace, "b")) == (1, 2)
+
+
 def test_a_span_that_outlives_its_parent_leaves_its_lane() -> None:
     trace = traced(
         run_start("r"),

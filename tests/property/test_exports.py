@@ -19,7 +19,8 @@ from tests.property.delivery import (
 )
 from tests.property.test_merge import filled
 from tests.property.test_otlp import ATTRIBUTES, TEXTS, spans
-from tests.wire.otlp_made import body, span, span_id
+from tests.wire.otlp_made import body, span_id
+from tests.wire.otlp_made import span as otlp_span
 from tests.wire.test_otlp_golden import CONVENTIONS, taken
 from trodo_cli.client.local import LocalClient
 from trodo_cli.model.event import Event, RunEnd, RunStart, SpanEnd, SpanStart
@@ -152,7 +153,7 @@ def test_every_convention_goes_out_and_comes_again() -> None:
 
 def test_a_span_of_which_only_the_begin_came_goes_out_and_comes_again() -> None:
     mark = {"logfire.span_type": "pending_span", "logfire.pending_parent_id": span_id(1)}
-    sent = [span(3, 2, attributes=mark), span(1)]
+    sent = [otlp_span(3, 2, attributes=mark), otlp_span(1)]
     comes_again(events_of(read_json(body(*sent))))
 
 

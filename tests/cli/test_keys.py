@@ -77,8 +77,8 @@ def test_the_secret_is_in_no_file(cli: Cli) -> None:
         (("--owner", "a b"), ["'a b'", "1 to 64"]),
         (("--owner", ""), ["''", "1 to 64"]),
         (("--owner", "-x"), ["-x", "letter or digit"]),
-        (("--owner", "ada", "--scope", "read,admin"), ["admin", "scopes: ingest, read, control"]),
-        (("--owner", "ada", "--scope", ""), ["no scope", "scopes: ingest, read, control"]),
+        (("--owner", "ada", "--scope", "read,admin"), ["admin", "scopes: ingest, read, control, metrics"]),
+        (("--owner", "ada", "--scope", ""), ["no scope", "scopes: ingest, read, control, metrics"]),
         ((), ["--owner", "trodo keys create --help"]),
     ],
 )

@@ -1,13 +1,20 @@
 """Every command on a PostgreSQL database, and two servers over it that act as one."""
 
+import os
+import shlex
 import signal
+import subprocess
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.made import HOUR, run, run_id, span
-from tests.cli.program import Cli, Running, eventually, refused
+from tests.cli.program import Cli, Done, Running, eventually, refused
 from tests.cli.test_serve import COMMANDS, STEPS
+from tests.postgres import new_database, tools
+from tests.workers import only, workers_of
 from trodo_cli.client import connect
 
 Servers = tuple[str, str]
@@ -97,6 +104,66 @@ def test_who_follows_one_server_sees_and_stops_what_is_told_to_the_other(cli: Cl
         assert cli.ok("runs", "show", recorded, "--json", "status", "--target", url).json == {
             "status": "cancelled"
         }
+
+
+def test_several_workers_over_one_database_act_as_one(cli: Cli, postgres: str) -> None:
+    server = cli.start("serve", "--port", "0", "--workers", "2", "--log", "-", "--target", postgres)
+    url = server.line()
+    agent = cli.agent(STEPS, str(cli.folder / "never"), TRODO_TARGET=url)
+    recorded = agent.line()
+    pid, tails = server.process.pid, []
+    first, second = workers_of(pid)
+    for worker in (first, second):
+        with only(worker, pid):
+            tails.append(cli.start("tail", recorded, "--json", "seq,type", "--target", url))
+            tails[-1].line_with("span-end")
+    os.kill(first, signal.SIGKILL)
+    server.told(f"worker {first} was ended by signal 9; another one takes its place")
+    eventually(lambda: len(workers_of(pid)) == 2)
+    assert second in workers_of(pid)
+    cli.ok("runs", "cancel", recorded, "--wait", "--target", url)
+    assert "RunCancelled" in agent.end().err
+    for tail in tails:
+        done = tail.end()
+        assert done.code == 7
+        seqs = [event["seq"] for event in done.json_lines if "seq" in event]
+        assert seqs == list(range(1, len(seqs) + 1)), "each event once, in order"
+    server.process.send_signal(signal.SIGTERM)
+    assert server.end().code == 0
+
+
+def test_the_tools_that_a_refusal_names_copy_a_database_and_put_it_back(
+    cli: Cli, postgres_server: str
+) -> None:
+    source, target = new_database(postgres_server), new_database(postgres_server)
+    publish(source, run(1, "worker", span("search", kind="tool")))
+    follow_hint(cli.run("backup", "x.dump", "--target", source), cli.folder)
+    follow_hint(cli.run("restore", "x.dump", "--target", target), cli.folder)
+    shown = [cli.ok("trace", "show", run_id(1), "--json", "--target", url).out for url in (source, target)]
+    assert shown[0] == shown[1]
+    publish(target, run(2))
+    assert len(cli.ok("runs", "list", "--json", "id", "--target", target).json) == 2
+
+
+def follow_hint(done: Done, folder: Path) -> None:
+    """Run the command that a refusal ends with."""
+    assert done.code == 2
+    program, *arguments = shlex.split(done.err[done.err.rindex("pg_") :])
+    subprocess.run([tools() / program, *arguments], cwd=folder, check=True)
+
+
+def test_a_store_that_is_closed_leaves_no_thread_behind(postgres: str, tmp_path: Path) -> None:
+    for target in (postgres, str(tmp_path / "trodo.db")):
+        client = connect(target, agents=[])
+        client.publish(run(1))
+        client.wait(client.change_mark(), 0.01)
+        assert "trodo-listen" in named_threads() or target != postgres
+        client.close()
+        assert not named_threads(), target
+
+
+def named_threads() -> set[str]:
+    return {thread.name for thread in threading.enumerate() if thread.name.startswith("trodo")}
 
 
 def test_a_key_revoked_in_the_database_ends_the_streams_of_every_server(

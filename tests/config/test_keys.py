@@ -189,7 +189,7 @@ def test_a_flag_names_a_file_or_stdin(place: Place, monkeypatch: pytest.MonkeyPa
     (place.work / "key").write_text(f"  {SECRET}\n\n")
     assert config.api_key(target, "@key") == SECRET
     assert config.api_key(target, f"@{place.work}/key") == SECRET
-    assert config.api_key(target, "@~/work/key") == SECRET
+    assert config.api_key(target, f"@~/{place.work.name}/key") == SECRET
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{SECRET}\nthe next line\n"))
     assert config.api_key(target, "-") == SECRET
     assert config.api_key(target, SECRET) == SECRET

@@ -9,19 +9,21 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
+from tests.harness.backup import Backup
 from tests.harness.cancel import CancelRuns
-from tests.harness.home import STORES, Home
+from tests.harness.home import Home
 from tests.harness.kill_server import KillServer
 from tests.harness.plants import PLANTS, Plant
 from tests.harness.rolling import Rolling
 from tests.harness.sse_cut import SseCut
 from tests.harness.verdict import Failed, Figures, Limit
 
-GATES: dict[str, type[CancelRuns] | type[KillServer] | type[Rolling] | type[SseCut]] = {
+GATES: dict[str, type[Backup] | type[CancelRuns] | type[KillServer] | type[Rolling] | type[SseCut]] = {
     "sse_cut": SseCut,
     "kill_server": KillServer,
     "rolling": Rolling,
     "cancel": CancelRuns,
+    "backup": Backup,
 }
 
 OTHERS = ("api_fuzz", "bombs", "slowloris", "tenants")
@@ -69,8 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     for name, scene in GATES.items():
         gate = gates.add_parser(name, help=scene.__doc__, description=scene.__doc__)
         scene.options(gate)
-        gate.add_argument("--store", choices=STORES, default="sqlite")
+        gate.add_argument("--store", choices=scene.stores, default="sqlite")
         gate.add_argument("--replicas", type=int, default=1, help="how many servers stand before the store")
+        gate.add_argument("--workers", type=int, default=1, help="processes of a server")
         gate.add_argument("--seed", type=int, default=1)
         gate.add_argument("--max-seconds", type=float, default=scene.max_seconds, help="more is a failure")
         gate.add_argument(

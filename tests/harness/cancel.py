@@ -45,7 +45,8 @@ class CancelRuns(Scene):
         for folder in (agents, self._pids):
             folder.mkdir()
         (agents / "agents.py").write_text(AGENTS)
-        self.server = Server(home, limit, "--agents", str(agents), "--max-runs", str(AT_ONCE // 2))
+        options = ("--agents", str(agents), "--max-runs", str(AT_ONCE // 2))
+        self.server = Server(home, limit, *options, workers=asked.workers)
         self._client: Client | None = None
         self._started: list[str] = []
         self._hurt: dict[str, float] = {}
@@ -74,8 +75,12 @@ class CancelRuns(Scene):
         self._kill_some()
         self._kill_servers()
         self._until_all_have_ended()
-        self._client.close()
         self.server.stop()
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+        super().close()
 
     def audited(self, books: Books) -> Figures:
         for run_id in self._started:

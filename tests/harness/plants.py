@@ -1,8 +1,10 @@
 """Known bugs, one or more for each gate: put into the product in its own process, where the gate must find them."""
 
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 SERVER, FOLLOWER = "trodo_cli", "tests.harness.following"
@@ -205,6 +207,35 @@ def _be_patient() -> None:
     _put(Process, "stop", lambda _self: None)
 
 
+def _copy_the_file() -> None:
+    from trodo_cli.stores import backup
+
+    def copied(source: Path, target: Path) -> None:
+        shutil.copyfile(source, target)
+        target.chmod(0o600)
+
+    _put(backup, "back_up", copied)
+
+
+def _let_others_read() -> None:
+    from trodo_cli.stores import backup
+
+    back_up = backup.back_up
+
+    def readable(source: Path, target: Path) -> None:
+        back_up(source, target)
+        target.chmod(0o644)
+
+    _put(backup, "back_up", readable)
+
+
+def _replace_what_is_in_use() -> None:
+    from trodo_cli.stores import backup
+
+    restore = backup.restore
+    _put(backup, "restore", lambda copy, target, **_: restore(copy, target, replace=True))
+
+
 def _kinds(*kinds: str) -> frozenset[str]:
     return frozenset(kinds)
 
@@ -258,6 +289,14 @@ PLANTS: dict[str, dict[str, Plant]] = {
             "a run that has ended is ended once more, by an earlier clock", SERVER, _end_again,
             _kinds("ends", "status")),
         "is-patient": Plant("force ends nobody", SERVER, _be_patient, _kinds("open")),
+    },
+    "backup": {
+        "copies-the-file": Plant(
+            "the database is copied as a file, without its log", SERVER, _copy_the_file,
+            _kinds("lost", "damaged", "crash", "torn")),
+        "lets-others-read": Plant("the copy is for everybody", SERVER, _let_others_read, _kinds("mode")),
+        "replaces-what-is-in-use": Plant(
+            "a store in use is replaced without a word", SERVER, _replace_what_is_in_use, _kinds("restored")),
     },
 }  # fmt: skip
 """By gate and name."""

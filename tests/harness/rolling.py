@@ -35,6 +35,8 @@ class Rolling(Scene):
         self._exits: list[float] = []
         self._resumes: list[float] = []
         """How long each exit took, and after each start until all streams were open again, in seconds."""
+        self._replacements: list[float] = []
+        """How long it took until each worker was another one and all streams were open again."""
         self._is_over = False
 
     @staticmethod
@@ -53,6 +55,8 @@ class Rolling(Scene):
         self._gather()
         for number in range(self.asked.restarts):
             self._restart(self.server_of(number))
+            if self.asked.workers > 1:
+                self._replace(self.server_of(number))
         self._is_over = True
         self.until_all_is_sent()
         self.writers[0].deliver([run_end(run_id) for run_id in self._runs])
@@ -83,6 +87,7 @@ class Rolling(Scene):
             "events told": sum(len(viewer.log) for viewer in self._audience.viewers),
             "SIGTERM until exit": f"{spread(self._exits)}, longest {max(self._exits):.2f} s",
             "start until all streams are open": spread(self._resumes),
+            "all workers replaced, one by one": spread(self._replacements),
         }
 
     def _viewers(self) -> list[Viewer]:
@@ -117,6 +122,12 @@ class Rolling(Scene):
         server.start()
         self._gather()
         self._resumes.append(time.monotonic() - began)
+
+    def _replace(self, server: Server) -> None:
+        began = time.monotonic()
+        server.replace_workers()
+        self._gather()
+        self._replacements.append(time.monotonic() - began)
 
     def _gather(self) -> None:
         """Wait until every stream is open."""

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from tests.harness.audit import Books, check_log
 from tests.harness.following import Log
-from tests.harness.home import Home, Program
+from tests.harness.home import STORES, Home, Program
 from tests.harness.servers import Server
 from tests.harness.verdict import Failed, Figures, Limit
 from tests.harness.writers import Writer
@@ -19,10 +19,12 @@ class Scene(ABC):
 
     max_seconds: int
     """What it may take unless told."""
+    stores: tuple[str, ...] = STORES
+    """Over which it can be played."""
 
     def __init__(self, asked: argparse.Namespace, home: Home, limit: Limit, writers: int) -> None:
         self.asked, self.home, self.limit = asked, home, limit
-        self.servers = [Server(home, limit) for _ in range(asked.replicas)]
+        self.servers = [Server(home, limit, workers=asked.workers) for _ in range(asked.replicas)]
         self.writers = [Writer(self.server_of(number).url, limit) for number in range(writers)]
         self.programs: dict[str, Program] = {}
         self.logs: dict[str, Log] = {}

@@ -1,14 +1,17 @@
 """Real `trodo serve` processes: started, killed and stopped by signals. Several may stand before one store."""
 
 import http.client
+import os
 import random
 import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 
 from tests.harness.home import PATIENCE_SECONDS, Home, Program
 from tests.harness.verdict import POLL_SECONDS, Failed, Limit
+from tests.workers import workers_of
 
 PORTS = range(20_000, 32_000)
 """Below those that systems give away by themselves, so that nobody takes ours while its server is down."""
@@ -17,8 +20,8 @@ PORTS = range(20_000, 32_000)
 class Server:
     """One server, which is always reached at the same port."""
 
-    def __init__(self, home: Home, limit: Limit, *options: str) -> None:
-        self._home, self._limit, self._options = home, limit, options
+    def __init__(self, home: Home, limit: Limit, *options: str, workers: int = 1) -> None:
+        self._home, self._limit, self._options, self._workers = home, limit, options, workers
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._program: Program | None = None
@@ -26,16 +29,16 @@ class Server:
     def start(self) -> float:
         """Start it; seconds from then until `/health` answers."""
         began = time.monotonic()
-        self._program = self._home.start(
-            "trodo_cli",
-            "serve",
+        words = (
             "--port",
             str(self.port),
             "--target",
             self._home.place.target,
-            *self._options,
+            "--workers",
+            str(self._workers),
         )
-        self._limit.until(self._answers, self.check)
+        self._program = self._home.start("trodo_cli", "serve", *words, *self._options)
+        self._limit.until(self.answers, self.check)
         return time.monotonic() - began
 
     def check(self) -> None:
@@ -45,9 +48,13 @@ class Server:
             raise Failed("server", f"the server ended with code {code}: {words}")
 
     def kill(self) -> None:
-        """End it as `kill -9` does: no word, no chance to tidy up."""
+        """End it as `kill -9` does, its workers too: no word, no chance to tidy up."""
         self.check()
+        workers = workers_of(self._running.process.pid) if self._workers > 1 else []
         self._running.close()
+        for pid in workers:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def stop(self, patience: float = PATIENCE_SECONDS) -> float:
         """Ask it to end by SIGTERM; seconds until it did. It must end well, and within `patience` seconds."""
@@ -62,12 +69,27 @@ class Server:
             raise Failed("exit", f"the server ended with code {code}: {self._running.last_words}")
         return time.monotonic() - began
 
+    def replace_workers(self) -> None:
+        """Ask one worker after another to end, and wait for who takes its place; somebody always answers."""
+        parent = self._running.process.pid
+        for pid in workers_of(parent):
+            os.kill(pid, signal.SIGTERM)
+            self._limit.until(
+                lambda pid=pid: pid not in (ids := workers_of(parent)) and len(ids) == self._workers,
+                self._check_answer,
+            )
+
+    def _check_answer(self) -> None:
+        self.check()
+        if not self.answers():
+            raise Failed("refused", "nobody answers while a worker is replaced")
+
     @property
     def _running(self) -> Program:
         assert self._program is not None
         return self._program
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         try:
             connection.request("GET", "/health")

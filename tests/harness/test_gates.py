@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.harness.__main__ import main
+from tests.harness.__main__ import GATES, main
 from tests.harness.home import STORES
 from tests.harness.plants import PLANTS, REPLICAS
 
@@ -13,6 +13,7 @@ SMALL = {
     "kill_server": ["--cycles", "3"],
     "rolling": ["--restarts", "2", "--streams", "20"],
     "cancel": ["--runner", "--cancels", "6", "--forced", "3", "--kills", "3", "--servers", "1"],
+    "backup": ["--rounds", "4"],
 }
 SOON = {
     "leaves-streams-open": ["--exit-seconds", "2"],
@@ -25,14 +26,28 @@ Capture = pytest.CaptureFixture[str]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("gate", SMALL)
-@pytest.mark.parametrize("store", [(), REPLICAS], ids=["file", "replicas"])
+@pytest.mark.parametrize(
+    ("gate", "store"),
+    [
+        pytest.param(gate, store, id=f"{gate}-{name}")
+        for gate in SMALL
+        for name, store in (("file", ()), ("replicas", REPLICAS))
+        if not store or "postgres" in GATES[gate].stores
+    ],
+)
 def test_the_product_passes(gate: str, store: tuple[str, ...], capsys: Capture) -> None:
     code = main([gate, *SMALL[gate], *store, "--max-seconds", "120", "--seed", "7"])
     said = capsys.readouterr().out
     assert code == 0, said
     assert said.startswith(f"{gate} passed\n")
     assert re.search(r"^  seed +7$", said, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_several_workers_pass_as_one_does(capsys: Capture) -> None:
+    code = main(["rolling", "--restarts", "1", "--streams", "20", "--workers", "2", "--max-seconds", "120"])
+    said = capsys.readouterr().out
+    assert code == 0, said
 
 
 @pytest.mark.slow

@@ -113,7 +113,7 @@ def test_an_owner_may_not_be_called_so_and_hears_what_is_allowed(name: str) -> N
     ("text", "scopes"),
     [
         ("read", ("read",)),
-        ("ingest,read,control", SCOPES),
+        ("ingest,read,control,metrics", SCOPES),
         ("control,read", ("read", "control")),
         ("read,read", ("read",)),
         (" read , ingest,", ("ingest", "read")),
@@ -129,4 +129,4 @@ def test_scopes_are_read_once_each_and_in_one_order(text: str, scopes: tuple[str
 def test_unknown_or_no_scopes_are_refused_naming_those_there_are(text: str) -> None:
     with pytest.raises(InvalidInput, match="scope") as refused:
         read_scopes(text)
-    assert refused.value.hint == "scopes: ingest, read, control"
+    assert refused.value.hint == "scopes: ingest, read, control, metrics"

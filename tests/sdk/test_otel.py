@@ -111,6 +111,33 @@ def test_a_model_call_has_its_model_its_tokens_and_its_messages(
     ]
 
 
+@pytest.mark.parametrize(
+    "noted",
+    [
+        {
+            "openinference.span.kind": "LLM", "llm.model_name": "m-1", "llm.provider": "openai",
+            "llm.token_count.prompt": 12, "llm.token_count.completion": 3, "input.value": "hello",
+        },
+        {
+            "gen_ai.request.model": "m-1", "gen_ai.system": "openai", "llm.request.type": "chat",
+            "gen_ai.usage.prompt_tokens": 12, "gen_ai.usage.completion_tokens": 3,
+        },
+    ],
+    ids=["openinference", "openllmetry"],
+)  # fmt: skip
+def test_any_dialect_is_understood_while_the_call_goes_on(
+    recording: Recording, tracer: trace.Tracer, noted: dict[str, Any]
+) -> None:
+    span = tracer.start_span("call", attributes=noted)
+    for end in (lambda: None, span.end):
+        end()
+        (found,) = recording.spans(hex_of(span)[0])
+        assert (found.kind, found.model, found.provider) == ("model", "m-1", "openai")
+        assert found.usage is not None
+        assert (found.usage.input, found.usage.output) == (12, 3)
+    assert not found.is_open
+
+
 def test_an_exception_is_an_error_with_its_type_and_its_stack(
     recording: Recording, tracer: trace.Tracer
 ) -> None:
@@ -209,7 +236,7 @@ def test_a_span_that_cannot_be_recorded_hurts_nobody(
     def broken(*_: object) -> None:
         raise OSError("no room")
 
-    monkeypatch.setattr("trodo_cli.sdk.otel_processor.described", broken)
+    monkeypatch.setattr("trodo_cli.sdk.otel_processor.begun_span", broken)
     with caplog.at_level(logging.WARNING, "trodo"), tracer.start_as_current_span("x"):
         pass
     assert "could not record" in caplog.text

@@ -557,6 +557,30 @@ def test_shipping_goes_on_when_a_segment_has_gone(
     assert len(set(shelf.span_names)) == len(shelf.span_names)
 
 
+@pytest.mark.usefixtures("small_segments")
+def test_what_is_written_while_a_segment_is_shipped_is_shipped_too(
+    folder: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = Spool(folder, TARGET)
+    written = [f"s{number:02}" for number in range(30)]
+    left = iter(written)
+    publish = shelf.publish
+
+    def publish_beside_a_writer(events: Sequence[Event], *, alive: bool = True) -> Appended:
+        for name in left:
+            writer.append(event(name))
+        return publish(events, alive=alive)
+
+    monkeypatch.setattr(shelf, "publish", publish_beside_a_writer)
+    writer.append(event(next(left)))
+    shipper = Shipper(writer, ActiveRuns(), shelf)
+    shipper.start()
+    assert shipper.flush(20)
+    assert shipper.flush(20)
+    assert sorted(shelf.span_names) == written
+    assert shipper.stop(20)
+
+
 def test_a_burst_over_several_segments_arrives_beside_another_program_that_drains(host: Host) -> None:
     process = host.start(
         """

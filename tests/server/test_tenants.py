@@ -114,7 +114,7 @@ def test_every_route_has_a_policy_and_every_policy_a_route(fresh: Served) -> Non
     served_here = {
         f"{method} {route.path}" for route in routes for method in (route.methods or {"any"}) - {"HEAD"}
     }
-    assert served_here == {*POLICY, *PUBLIC}
+    assert served_here == {*POLICY, *PUBLIC, "GET /metrics"}, "for metrics see test_metrics"
     assert {f"{known.method} {known.path}": known.scope for known in OPERATIONS} == {
         name: policy.scope for name, policy in POLICY.items()
     }

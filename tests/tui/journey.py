@@ -97,7 +97,8 @@ class Journey:
     def rest_of_the_list(self) -> None:
         self.seat.press("g", "space", "space", "space")
         self.press("c", "Ask to stop")
-        self.press("ctrl+c", LIST)
+        self.seat.press("ctrl+c")
+        self.seat.no_longer_shows("Ask to stop")
         self.press("?", "Moving")
         self.press("?", LIST)
         self.press("/", "status:failed agent:writer")

@@ -183,3 +183,20 @@ def test_hostile_text_is_inert_and_visible() -> None:
         await it.shows("name        ␛]52")
 
     explore(run(1, HOSTILE, span("s", HOSTILE)), story, run_id=run_id(1), size=(200, 40))
+
+
+def test_a_run_that_was_given_up_and_goes_on_is_followed_on() -> None:
+    silent = run(1, "sleeper", span("before"), status="running", patience_ns=1)
+
+    async def story(it: Exploring) -> None:
+        await it.shows("before", "lost", "ended")
+        later = [event for event in span("after") if isinstance(event, SpanStart | SpanEnd)]
+        for event in later:
+            event.run_id, event.span.started_ns = run_id(1), ids.now_ns()
+        it.client.publish(later[:1])
+        await it.shows("before", "after")
+        await it.shows("lost", "ended")
+        it.client.publish(run(1, "sleeper", status="completed")[1:])
+        await it.shows("✓ completed")
+
+    explore(silent, story, run_id=run_id(1))

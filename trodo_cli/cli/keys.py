@@ -23,7 +23,10 @@ Text = Optional[str]  # noqa: UP045 - Typer reads the annotation
 def create_key(
     owner: Annotated[str, typer.Option(metavar="NAME", help="Whose runs the key opens.")],
     scope: Annotated[
-        str, typer.Option(metavar="SCOPES", help="What it may: send events, read, start, cancel and delete.")
+        str,
+        typer.Option(
+            metavar="SCOPES", help="Of ingest (send), read, control (start, cancel, delete), metrics."
+        ),
     ] = "ingest,read,control",
     label: Annotated[str, typer.Option(metavar="TEXT", help="What it is for.", show_default=False)] = "",
     target: Target = None,

@@ -5,7 +5,21 @@ from typing import Annotated, Optional
 import typer
 from typer._click.exceptions import NoArgsIsHelpError, UsageError  # Typer has no public name for them
 
-from trodo_cli.cli import agents, config, db, demo, doctor, keys, prune, runs, serve, spool, tail, trace
+from trodo_cli.cli import (
+    agents,
+    backup,
+    config,
+    db,
+    demo,
+    doctor,
+    keys,
+    prune,
+    runs,
+    serve,
+    spool,
+    tail,
+    trace,
+)
 from trodo_cli.cli.diagnostics import MEANINGS, ExitCode, note, report, usage
 from trodo_cli.cli.options import ApiKey, Profile, Program, Target, settled_json
 from trodo_cli.cli.output import OutputFailed, ReaderGone, silence, steady_streams
@@ -29,6 +43,8 @@ app.add_typer(db.app, name="db")
 app.command("prune")(prune.prune)
 app.command("tail")(tail.tail)
 app.command("serve")(serve.serve)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 

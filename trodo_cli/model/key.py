@@ -10,8 +10,9 @@ import msgspec
 from trodo_cli.errors import InvalidInput
 from trodo_cli.model import ids
 
-SCOPES = ("ingest", "read", "control")
-"""What a key may be for: sending events; reading runs and traces; cancelling and deleting them."""
+SCOPES = ("ingest", "read", "control", "metrics")
+"""What a key may be for: sending events; reading runs and traces; cancelling and deleting them; and reading what the
+server counts, which is for whoever runs it."""
 
 SECRET_PREFIX = "trodo_"
 """Every secret begins so, which lets scanners find one that got out."""

@@ -12,15 +12,15 @@ from trodo_cli.model.event import RunEnd, RunStart, SpanEnd, SpanStart
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
 from trodo_cli.sdk.context import Place, current, use_inner_span
+from trodo_cli.sdk.otel_span import announced_run, ended_run, otlp_span
 from trodo_cli.sdk.recorder import quietly, recorder
 from trodo_cli.sdk.ship import THREAD_NAME
-from trodo_cli.wire.otel_bridge import SPAN_ID, SeenSpan, described, described_run, ended_run
+from trodo_cli.sdk.telemetry import SPAN_ID
+from trodo_cli.wire.native import settled_event
+from trodo_cli.wire.otlp.events import begun_span, ended_span
 
 MAX_KNOWN = 100_000
 """Spans and traces that are remembered; beyond that the oldest are forgotten."""
-
-HEARSAY_VERSION = -1
-"""Of a run that only its spans tell of: whoever announces it knows better."""
 
 _MARK = "_trodo_processor"
 
@@ -74,42 +74,40 @@ class RunProcessor(SpanProcessor):
     def on_start(self, span: Any, parent_context: Context | None = None) -> None:  # noqa: ARG002
         if _is_left_out(span):
             return
-        seen, parent = _seen(span), span.parent
+        parent, (trace_id, span_id) = span.parent, _ids(span.get_span_context())
         with self._lock:
-            home = self._home(seen, current.get())
-            seen.parent_id = home.parent_id
-            is_new = seen.trace_id not in self._runs
-            _keep(self._runs, seen.trace_id, home.run_id)
-            _keep(self._homes, seen.span_id, home)
+            home = self._home(trace_id, parent, current.get())
+            is_new = trace_id not in self._runs
+            _keep(self._runs, trace_id, home.run_id)
+            _keep(self._homes, span_id, home)
             is_top = is_new and not (home.is_placed or (parent is not None and parent.is_remote))
             if not home.is_placed:
-                self._open(home.run_id, seen.span_id if is_top else None)
+                self._open(home.run_id, span_id if is_top else None)
+        otlp = otlp_span(span, home.parent_id)
         if is_top:
-            run = described_run(home.run_id, seen, span.resource.attributes)
-            run.version = HEARSAY_VERSION
-            recorder().record(RunStart(run_id=home.run_id, run=run))
-        recorder().record(SpanStart(run_id=home.run_id, span=described(seen)))
+            run = announced_run(home.run_id, otlp, span.resource.attributes)
+            recorder().record(settled_event(RunStart(run_id=home.run_id, run=run)))
+        recorder().record(settled_event(SpanStart(run_id=home.run_id, span=begun_span(otlp))))
 
     @quietly
     def on_end(self, span: ReadableSpan) -> None:
-        seen = _seen(span)
+        _, span_id = _ids(span.get_span_context())
         with self._lock:
-            home = self._homes.pop(seen.span_id, None)
+            home = self._homes.pop(span_id, None)
         if home is None:
             return
-        seen.parent_id = home.parent_id
-        ended = described(seen)
-        recorder().record(SpanEnd(run_id=home.run_id, span=ended))
+        ended = ended_span(otlp_span(span, home.parent_id))
+        recorder().record(settled_event(SpanEnd(run_id=home.run_id, span=ended)))
         if not home.is_placed:
             with self._lock:
                 run = self._close(home.run_id, ended)
             if run is not None:
-                recorder().record(RunEnd(run_id=run.id, run=run))
+                recorder().record(settled_event(RunEnd(run_id=run.id, run=run)))
 
     @quietly
     def inner_span(self, place: Place) -> str | None:
         """The span of OpenTelemetry that the code at hand is in, if that began inside this place."""
-        span_id = f"{trace.get_current_span().get_span_context().span_id:016x}"
+        _, span_id = _ids(trace.get_current_span().get_span_context())
         home = self._homes.get(span_id)
         is_inside = home is not None and (home.run_id, home.place_span_id) == (place.run.id, place.span_id)
         return span_id if is_inside else None
@@ -117,17 +115,18 @@ class RunProcessor(SpanProcessor):
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         return bool(_flushed(timeout_millis / 1_000))
 
-    def _home(self, seen: SeenSpan, place: Place | None) -> Home:
+    def _home(self, trace_id: str, above: Any, place: Place | None) -> Home:
         """The run of the place; else that of the parent, or of the trace, which may be a caller's."""
-        parent = self._homes.get(seen.parent_id or "")
+        parent_id = None if above is None else _ids(above)[1]
+        parent = self._homes.get(parent_id or "")
         if place is None:
-            run_id = parent.run_id if parent else self._runs.get(seen.trace_id, seen.trace_id)
-            return Home(run_id, seen.parent_id, None, parent is not None and parent.is_placed)
+            run_id = parent.run_id if parent else self._runs.get(trace_id, trace_id)
+            return Home(run_id, parent_id, None, parent is not None and parent.is_placed)
         is_inner = parent is not None and (parent.run_id, parent.place_span_id) == (
             place.run.id,
             place.span_id,
         )
-        return Home(place.run.id, seen.parent_id if is_inner else place.span_id, place.span_id, True)
+        return Home(place.run.id, parent_id if is_inner else place.span_id, place.span_id, True)
 
     def _open(self, run_id: str, root_id: str | None) -> None:
         found = self._traces.get(run_id)
@@ -158,23 +157,9 @@ def _is_left_out(span: Any) -> bool:
     return SPAN_ID in (span.attributes or {}) or threading.current_thread().name == THREAD_NAME
 
 
-def _seen(span: Any) -> SeenSpan:
-    at, parent = span.get_span_context(), span.parent
-    return SeenSpan(
-        trace_id=f"{at.trace_id:032x}",
-        span_id=f"{at.span_id:016x}",
-        parent_id=None if parent is None else f"{parent.span_id:016x}",
-        name=span.name,
-        started_ns=span.start_time or 0,
-        ended_ns=span.end_time,
-        attributes=dict(span.attributes or {}),
-        moments=[
-            {"name": event.name, "at_ns": event.timestamp, "attributes": dict(event.attributes or {})}
-            for event in span.events
-        ],
-        is_error=span.status.status_code is trace.StatusCode.ERROR,
-        message=span.status.description or "",
-    )
+def _ids(context: Any) -> tuple[str, str]:
+    """The trace's and the span's, in hex."""
+    return f"{context.trace_id:032x}", f"{context.span_id:016x}"
 
 
 def _keep(known: OrderedDict[Key, Value], key: Key, value: Value) -> None:

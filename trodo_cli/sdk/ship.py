@@ -114,11 +114,12 @@ class Shipper:
 
     def _round(self) -> None:
         self._spool.retry()
-        goal = self._spool.written_bytes
+        goal, finished = self._spool.written_bytes, self._spool.finished()
         for segment in self._spool.segments():
             with suppress(FileNotFoundError):  # taken away by somebody; what is gone cannot be shipped
                 ship_segment(segment, self._opened, alive=True)
-            self._spool.forget(segment)
+            if segment in finished:  # before it was read: one that was finished since may hold more
+                self._spool.forget(segment)
         self._tell_drops()
         with self._caught_up:
             self._shipped_bytes = goal

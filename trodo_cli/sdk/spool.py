@@ -71,10 +71,15 @@ class Spool:
         with self._lock:
             return list(self._segments)
 
-    def forget(self, segment: Path) -> None:
-        """Remove a segment that has been shipped, unless it is still being written."""
+    def finished(self) -> list[Path]:
+        """Those that nothing will be added to."""
         with self._lock:
-            if segment in self._segments and self._segments[segment] != self._descriptor:
+            return [path for path, descriptor in self._segments.items() if descriptor != self._descriptor]
+
+    def forget(self, segment: Path) -> None:
+        """Remove a segment that was finished before it was shipped to its end."""
+        with self._lock:
+            if segment in self._segments:
                 remove_segment(segment)
                 os.close(self._segments.pop(segment))
 

@@ -12,7 +12,10 @@ import msgspec
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
 from trodo_cli.sdk.recorder import quietly
-from trodo_cli.wire.otel_bridge import AGENT, RUN_ID, SESSION, SPAN_ID, USER, told_attributes
+from trodo_cli.wire.telling import AGENT, OPERATION, SESSION, USER, told_attributes, told_exchange
+
+RUN_ID, SPAN_ID = "trodo.run_id", "trodo.span_id"
+"""What each of our spans is marked with on its way out."""
 
 
 class Telemetry(msgspec.Struct, frozen=True):
@@ -72,7 +75,9 @@ class Mirror:
         scalars = {
             name: value for name, value in noted.items() if isinstance(value, str | int | float | bool)
         }
-        self._span.set_attributes({**scalars, **told_attributes(span, with_exchange=records)})
+        self._span.set_attributes(
+            {**scalars, **told_attributes(span), **(told_exchange(span) if records else {})}
+        )
         if error is not None and span.status == "error":
             self._span.record_exception(error)
         if span.status == "error":
@@ -86,9 +91,7 @@ class Mirror:
 def mirrored_span(telemetry: Telemetry, span: Span, run_id: str) -> Mirror:
     """A span that has just begun."""
     marks = {RUN_ID: run_id, SPAN_ID: span.id}
-    return Mirror(
-        telemetry, span.name, span.started_ns, {**told_attributes(span, with_exchange=False), **marks}
-    )
+    return Mirror(telemetry, span.name, span.started_ns, {**told_attributes(span), **marks})
 
 
 @quietly
@@ -96,5 +99,5 @@ def mirrored_run(telemetry: Telemetry, run: Run) -> Mirror:
     """A run that has just begun."""
     told = {AGENT: run.agent, SESSION: run.session, USER: run.user, RUN_ID: run.id, SPAN_ID: run.id[-16:]}
     attributes = {name: value for name, value in told.items() if value is not None}
-    attributes["gen_ai.operation.name"] = "invoke_agent"
+    attributes[OPERATION] = "invoke_agent"
     return Mirror(telemetry, f"invoke_agent {run.agent}", run.started_ns, attributes)

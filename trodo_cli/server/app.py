@@ -14,12 +14,14 @@ from trodo_cli import __version__
 from trodo_cli.errors import NotFound
 from trodo_cli.model.event import Event
 from trodo_cli.server import agents, ingest, otlp, runs, stream, traces, trodo
-from trodo_cli.server.auth import check_scope, secret_of
+from trodo_cli.server.auth import Principal, check_scope, secret_of
 from trodo_cli.server.call import Call, Operation, Parameter, answer, in_thread
 from trodo_cli.server.errors import error_answer, failure, no_such_route
+from trodo_cli.server.exposition import MEDIA_TYPE, exposition
 from trodo_cli.server.gate import Gate
 from trodo_cli.server.openapi import document
 from trodo_cli.server.service import Service
+from trodo_cli.server.watch import UNROUTED, Watch, seen
 from trodo_cli.wire.agntz_shapes import RunShape, SpanShape, SummaryShape, TraceShape
 from trodo_cli.wire.receipt import Asked, Beat, Cancels, Drops, Receipt
 from trodo_cli.wire.requests import CancelRequest, Found, StartRequest
@@ -101,26 +103,38 @@ OPERATIONS: tuple[Operation, ...] = (
       for path in _ANALYTICS),
 )  # fmt: skip
 
+ROUTES = (
+    UNROUTED,
+    *(("GET", path) for path in ("/health", "/metrics", "/openapi.json")),
+    *((operation.method, operation.path) for operation in OPERATIONS),
+)
+"""Method and path by the number under which they are counted."""
 
-def create_app(service: Service, *, hosts: frozenset[str] | None = None) -> ASGIApp:
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def create_app(service: Service, *, hosts: frozenset[str] | None = None) -> Watch:
     """The whole server as one ASGI application; `hosts` are the names it answers to, None for any."""
+    own = (_health(service), _metrics(service), _fixed(document(OPERATIONS)))
+    endpoints = (*own, *(_endpoint(service, operation) for operation in OPERATIONS))
     routes = [
-        Route(operation.path, _endpoint(service, operation), methods=[operation.method])
-        for operation in OPERATIONS
+        Route(path, _noted(number, endpoint), methods=[method])
+        for number, ((method, path), endpoint) in enumerate(zip(ROUTES[1:], endpoints, strict=True), start=1)
     ]
-    app = Starlette(
-        routes=[
-            Route("/health", _health(service)),
-            Route("/openapi.json", _fixed(document(OPERATIONS))),
-            *routes,
-        ],
-        exception_handlers={404: no_such_route, 405: no_such_route},
-    )
+    app = Starlette(routes=routes, exception_handlers={404: no_such_route, 405: no_such_route})
     app.router.redirect_slashes = False
-    return Gate(_RawPath(app), hosts=hosts)
+    return Watch(Gate(_RawPath(app), hosts=hosts), service.board, ROUTES)
 
 
-def _endpoint(service: Service, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
+def _noted(number: int, endpoint: Endpoint) -> Endpoint:
+    async def handle(request: Request) -> Response:
+        seen(request).route = number
+        return await endpoint(request)
+
+    return handle
+
+
+def _endpoint(service: Service, operation: Operation) -> Endpoint:
     async def handle(request: Request) -> Response:
         try:
             return await _answered(service, operation, request)
@@ -133,9 +147,7 @@ def _endpoint(service: Service, operation: Operation) -> Callable[[Request], Awa
 
 
 async def _answered(service: Service, operation: Operation, request: Request) -> Response:
-    principal = await in_thread(service.doorkeeper.principal, secret_of(request.headers.raw))
-    if operation.scope is not None:
-        check_scope(principal, operation.scope)
+    principal = await _admitted(service, operation.scope, request)
     call = Call(request, service, principal)
     if iscoroutinefunction(operation.handle):
         response: Response = await operation.handle(call)
@@ -144,7 +156,29 @@ async def _answered(service: Service, operation: Operation, request: Request) ->
     return response
 
 
-def _health(service: Service) -> Callable[[Request], Awaitable[Response]]:
+async def _admitted(service: Service, scope: str | None, request: Request) -> Principal:
+    """Who asks, when they may. Raises `Unauthorized`."""
+    principal = await in_thread(service.doorkeeper.principal, secret_of(request.headers.raw))
+    seen(request).owner = principal.owner
+    if scope is not None:
+        check_scope(principal, scope)
+    return principal
+
+
+def _metrics(service: Service) -> Endpoint:
+    """What all workers counted together. It tells of every owner, so it has a scope of its own."""
+
+    async def handle(request: Request) -> Response:
+        try:
+            await _admitted(service, "metrics", request)
+        except Exception as error:
+            return error_answer(error)
+        return Response(exposition(service.board, ROUTES), headers={"content-type": MEDIA_TYPE})
+
+    return handle
+
+
+def _health(service: Service) -> Endpoint:
     async def handle(_request: Request) -> Response:
         try:
             about = await in_thread(service.health)
@@ -155,7 +189,7 @@ def _health(service: Service) -> Callable[[Request], Awaitable[Response]]:
     return handle
 
 
-def _fixed(body: bytes) -> Callable[[Request], Awaitable[Response]]:
+def _fixed(body: bytes) -> Endpoint:
     async def handle(_request: Request) -> Response:
         return Response(body, media_type="application/json")
 

@@ -68,7 +68,12 @@ def check_scope(principal: Principal, scope: str) -> None:
         raise Forbidden(f"this key may not {_MAY[scope]}: it lacks the scope `{scope}`")
 
 
-_MAY = {"ingest": "record events", "read": "read runs", "control": "start, cancel or delete runs"}
+_MAY = {
+    "ingest": "record events",
+    "read": "read runs",
+    "control": "start, cancel or delete runs",
+    "metrics": "read what the server counts",
+}
 
 
 def _text(secret: bytes) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import httptools
@@ -32,8 +33,11 @@ _STEP = 16 * 1024
 class Connection(HttpToolsProtocol):
     """Its timers are the loop's: a connection costs no task while nothing happens."""
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
+    def __init__(
+        self, *arguments: Any, on_refused: Callable[[int], None] = lambda _status: None, **named: Any
+    ) -> None:
         super().__init__(*arguments, **named)
+        self._on_refused = on_refused
         self._deadline: asyncio.TimerHandle | None = None
         self._overhead = 0
         """Bytes since the last ones of use: headers not complete yet, sizes of chunks, trailers."""
@@ -130,6 +134,7 @@ class Connection(HttpToolsProtocol):
         """Close, with an answer if none was given that this one would follow, or end up in."""
         if self.transport.is_closing():
             return
+        self._on_refused(status)
         if self._may_answer():
             self.transport.write(_answer(status, message))
         if self.cycle is not None:

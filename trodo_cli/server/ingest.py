@@ -7,7 +7,8 @@ from starlette.responses import Response
 from trodo_cli.client.intake import Intake
 from trodo_cli.errors import InvalidInput, Unauthorized
 from trodo_cli.model import ids
-from trodo_cli.model.event import CancelRequested, Event, RunStart
+from trodo_cli.model.event import CancelRequested, Event
+from trodo_cli.query.plan import RunFilter
 from trodo_cli.server.call import Call, answer, in_thread
 from trodo_cli.server.limits import SMALL_BYTES, check_lines, check_shape
 from trodo_cli.server.pulse import IDLE_SECONDS
@@ -55,15 +56,16 @@ async def tell_asked(call: Call) -> Response:
     Answers early when the owner begins another run, so that the next question can name that one too.
     """
     beat = await call.shaped(Beat, most_bytes=SMALL_BYTES)
-    service, owner = call.service, call.principal.owner
-    announced = service.announced[owner]
+    service = call.service
+    newest: list[str] | None = None
     until_ns = ids.monotonic_ns() + int(min(max(beat.wait_seconds, 0.0), MAX_WAIT_SECONDS) * 1e9)
     service.check_crowd(call.principal.key_id)
     with service.viewing(call.principal.key_id):
         while True:
             pulse = service.pulse.now
-            asked = await in_thread(_asked, call, beat.runs)
-            over = ids.monotonic_ns() >= until_ns or service.announced[owner] != announced
+            asked, latest = await in_thread(_asked, call, beat.runs)
+            newest = latest if newest is None else newest
+            over = ids.monotonic_ns() >= until_ns or latest != newest
             if asked or over or service.stopping:
                 return answer(Asked(asked), native=True)
             left = (until_ns - ids.monotonic_ns()) / 1e9
@@ -71,11 +73,12 @@ async def tell_asked(call: Call) -> Response:
             await asyncio.sleep(COALESCE_SECONDS)
 
 
-def _asked(call: Call, run_ids: list[str]) -> list[str]:
-    """Those that are asked to stop, for as long as the key is good."""
+def _asked(call: Call, run_ids: list[str]) -> tuple[list[str], list[str]]:
+    """Those that are asked to stop, and the owner's newest run, for as long as the key is good."""
     if not call.service.doorkeeper.still_knows(call.principal):
         raise Unauthorized("invalid or revoked API key")
-    return call.client.asked_to_stop(run_ids)
+    newest = call.client.runs.list(limit=1, wanted=RunFilter(roots_only=False)).rows
+    return call.client.asked_to_stop(run_ids), [run.id for run in newest]
 
 
 def _taken(call: Call, body: bytes) -> Receipt:
@@ -87,7 +90,7 @@ def _taken(call: Call, body: bytes) -> Receipt:
 
     intake = Intake(check_lines(body), check_shape, admit)
     receipt = intake.into(call.client, alive=call.query.get("alive") != "false")
+    call.service.board.taken(refused=receipt.refused)
     events = [event for _, event in intake.events]
-    call.service.announced[call.principal.owner] += sum(isinstance(event, RunStart) for event in events)
     receipt.asked = call.client.asked_to_stop(list({event.run_id for event in events}))
     return receipt

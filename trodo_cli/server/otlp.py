@@ -76,4 +76,5 @@ def _taken(call: Call, encoding: Encoding, body: bytes) -> Export:
         call.client.publish(events_of(export))
     except StorageFull as error:
         raise Refused(503, error.message, retry_after=FULL_SECONDS) from None
+    call.service.board.taken(refused=export.refused)
     return export

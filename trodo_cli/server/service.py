@@ -8,7 +8,9 @@ from starlette.requests import Request
 
 from trodo_cli.client.local import LocalClient
 from trodo_cli.server.auth import Doorkeeper
+from trodo_cli.server.board import Board
 from trodo_cli.server.limits import BodyBudget, Refused, read_body
+from trodo_cli.server.metered import metered
 from trodo_cli.server.pulse import Pulse
 from trodo_cli.server.settler import Settler
 
@@ -20,14 +22,16 @@ MAX_VIEWERS_PER_KEY = 256
 class Service:
     """One server over one store."""
 
-    def __init__(self, client: LocalClient, *, local_key: str | None = None) -> None:
+    def __init__(
+        self, client: LocalClient, *, local_key: str | None = None, board: Board | None = None
+    ) -> None:
         self._client = client
+        self.board = board or Board()
+        client.hub.store = metered(client.hub.store, self.board)
         client.hub.prices = True
         self.pulse = Pulse(client.hub)
         self._settler = Settler(client.hub)
         self.doorkeeper = Doorkeeper(client.hub.store, (client.owner, local_key) if local_key else None)
-        self.announced: Counter[str] = Counter()
-        """How many runs each owner has begun here; a change ends the wait of who asks for a list of runs."""
         self.stopping = False
         self._budget = BodyBudget()
         self._viewers: Counter[str] = Counter()
@@ -52,9 +56,11 @@ class Service:
     def viewing(self, key_id: str) -> Iterator[None]:
         """Count one who stays connected."""
         self._viewers[key_id] += 1
+        self.board.streams(1)
         try:
             yield
         finally:
+            self.board.streams(-1)
             self._viewers[key_id] -= 1
             if not self._viewers[key_id]:
                 del self._viewers[key_id]

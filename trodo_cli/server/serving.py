@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from ipaddress import ip_address
 
 import uvicorn
@@ -42,25 +43,46 @@ def serve(
     *,
     on_started: Callable[[], None],
     on_stopping: Callable[[], None],
+    on_hangup: Callable[[], None] | None = None,
+    on_refused: Callable[[int], None] = lambda _status: None,
+    lifeline: int | None = None,
 ) -> None:
-    """Answer requests until SIGTERM or SIGINT, then return. Both callbacks run in the event loop.
+    """Answer requests until SIGTERM or SIGINT, then return. All callbacks run in the event loop.
 
-    At the first signal `on_stopping` lets streams end themselves; a second one ends everything at once.
+    At the first signal `on_stopping` lets streams end themselves; a second one ends everything at once. With a
+    `lifeline`, its end is such a signal too, SIGINT is left to the parent, and what comes again changes nothing.
+    `on_refused` is told the status of what never became a request.
     """
     _allow_many_files()
     _give_memory_back()
-    Server(app, on_started=on_started, on_stopping=on_stopping).run(sockets)
+    Server(
+        app,
+        on_started=on_started,
+        on_stopping=on_stopping,
+        on_hangup=on_hangup,
+        on_refused=on_refused,
+        lifeline=lifeline,
+    ).run(sockets)
 
 
 class Server(uvicorn.Server):
     """uvicorn that waits for a word instead of looking for one, and does not die of the signal that ends it."""
 
     def __init__(
-        self, app: ASGIApp, *, on_started: Callable[[], None], on_stopping: Callable[[], None]
+        self,
+        app: ASGIApp,
+        *,
+        on_started: Callable[[], None],
+        on_stopping: Callable[[], None],
+        on_hangup: Callable[[], None] | None = None,
+        on_refused: Callable[[int], None] = lambda _status: None,
+        lifeline: int | None = None,
     ) -> None:
-        super().__init__(_config(app))
+        super().__init__(_config(app, on_refused))
         self._on_started = on_started
         self._on_stopping = on_stopping
+        self._on_hangup = on_hangup
+        self._lifeline = lifeline
         self._stopped = asyncio.Event()
 
     def stop(self) -> None:
@@ -72,8 +94,17 @@ class Server(uvicorn.Server):
         self._stopped.set()
         self._on_stopping()
 
+    def stop_once(self) -> None:
+        """Begin to end unless it has begun. Called in the event loop."""
+        if self._lifeline is not None:
+            asyncio.get_running_loop().remove_reader(self._lifeline)
+        if not self.should_exit:
+            self.stop()
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        if self._lifeline is not None:
+            asyncio.get_running_loop().add_reader(self._lifeline, self.stop_once)
         self._on_started()
 
     async def main_loop(self) -> None:
@@ -101,20 +132,29 @@ class Server(uvicorn.Server):
             yield
             return
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.stop)
+        handlers = self._handlers()
+        for number, handler in handlers.items():
+            loop.add_signal_handler(number, handler)
         try:
             yield
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in handlers:
                 loop.remove_signal_handler(number)
 
+    def _handlers(self) -> dict[signal.Signals, Callable[[], None]]:
+        handlers: dict[signal.Signals, Callable[[], None]] = {signal.SIGTERM: self.stop_once}
+        if self._lifeline is None:
+            handlers = {signal.SIGINT: self.stop, signal.SIGTERM: self.stop}
+        if self._on_hangup is not None:
+            handlers[signal.SIGHUP] = self._on_hangup
+        return handlers
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+
+def _config(app: ASGIApp, on_refused: Callable[[int], None]) -> uvicorn.Config:
     """Nothing is taken from the environment, and nothing written to a log."""
     return uvicorn.Config(
         app,
-        http=Connection,
+        http=partial(Connection, on_refused=on_refused),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         interface="asgi3",

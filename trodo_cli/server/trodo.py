@@ -122,6 +122,7 @@ def _stored(call: Call, parts: Sequence[bytes], read: Read) -> dict[int, str]:
     """Store what can be read; the reasons why parts were refused, by number from 0."""
     intake = Intake(enumerate(parts), read=read, most_refusals=len(parts))
     receipt = intake.into(call.client, alive=True)
+    call.service.board.taken(refused=receipt.refused)
     return {refusal.line: refusal.error for refusal in receipt.refusals}
 
 

@@ -11,7 +11,7 @@ from itertools import chain
 
 from trodo_cli.client.base import Client, Page, RunFilter, StreamState
 from trodo_cli.errors import TrodoError, Unavailable
-from trodo_cli.model.event import Event
+from trodo_cli.model.event import Event, TraceDone
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
 
@@ -124,7 +124,7 @@ class Feed:
 
 
 class RunFeed(Feed):
-    """A run as it stands, and then its events."""
+    """A run as it stands, and then its events; one that gives no sign of life may go on later."""
 
     def __init__(self, client: Client, run_id: str, wake: Callable[[], object]) -> None:
         super().__init__(wake)
@@ -144,9 +144,25 @@ class RunFeed(Feed):
                 yield Known(rows[first : first + SPANS_AT_ONCE])
 
     def _news(self, after: int) -> Iterator[Heard]:
+        while True:
+            is_lost = False
+            for event in self._events(after):
+                is_lost = isinstance(event, TraceDone) and event.run.status == "lost"
+                after = event.seq or after
+                yield event
+            if not is_lost:
+                return
+            while self._is_still_lost(after):
+                self._stopped.wait(LONGEST_SILENCE_SECONDS)
+
+    def _events(self, after: int) -> Iterator[Event]:
         return self._client.traces.stream(
             self._run_id, after=after, payload=False, on_state=lambda name: self.put(State(name))
         )
+
+    def _is_still_lost(self, after: int) -> bool:
+        run = self._client.runs.get(self._run_id)
+        return run.status == "lost" and run.last_seq <= after and not self._stopped.is_set()
 
 
 class RunsFeed(Feed):

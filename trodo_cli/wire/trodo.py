@@ -4,57 +4,23 @@ A run of that SDK says nothing until it ends, or only what has ended inside it, 
 Its topmost spans stand below an id that never comes: that of the run itself.
 """
 
-from typing import Any
-
 from trodo_cli.errors import InvalidInput
 from trodo_cli.model.event import Event, FeedbackGiven, RunEnd, RunStart, SpanEnd, SpanStart
 from trodo_cli.model.ids import canonical_id, is_run_id
-from trodo_cli.model.run import Feedback, Run, RunStatus, canonical_status
-from trodo_cli.model.span import Span, SpanStatus, Usage, canonical_kind
+from trodo_cli.model.run import Feedback, Run
 from trodo_cli.wire.native import settled_event
-from trodo_cli.wire.otel_bridge import fill
-from trodo_cli.wire.semconv import flattened, usage_of, whole_number
 from trodo_cli.wire.tags import run_tags
 from trodo_cli.wire.trodo_said import Check, Said, payload, values
+from trodo_cli.wire.trodo_span import NO_RUN, RUN_STATUS, interval, is_known, span_event, status_of
 from trodo_cli.wire.values import json_value
 
 SILENCE_NS = 15 * 60 * 10**9
 """How long a producer may say nothing: it sends no signs of life, and retries for ten minutes."""
 
-SPAN_TEXTS = {
-    "model": "model",
-    "provider": "provider",
-    "tool_name": "tool",
-    "level": "level",
-    "error_message": "error",
-    "error_type": "error_type",
-    "status_code": "status_code",
-}
-"""A key of the wire and our field."""
-
 COUNTERS = frozenset(
     ("total_tokens_in", "total_tokens_out", "total_cost", "span_count", "tool_count", "error_count")
 )
 """What the sending process still had in memory; what counts are the spans that are stored."""
-
-RUN_STATUS: dict[SpanStatus, RunStatus] = {
-    "ok": "completed",
-    "error": "failed",
-    "cancelled": "cancelled",
-    "running": "running",
-}
-_SPAN_STATUS: dict[str, SpanStatus] = {
-    **{theirs: ours for ours, theirs in RUN_STATUS.items()},
-    "pending": "running",
-}
-_NO_RUN = "-"
-"""In place of a run's id, until it has one. Calls without a run and bridged model calls put JSON into a text."""
-
-_OTEL_NAMES = "gen_ai."
-"""A bridged span has all the attributes that it had, and only some of them under keys of this wire."""
-
-_PADDING = "0" * 16
-"""In place of the first half of a UUID, before the id of an OpenTelemetry span."""
 
 
 class Reader:
@@ -107,12 +73,12 @@ class Reader:
         said = self._said(data, "span")
         said_id = said.text("run_id")
         if run_id := run_id or said_id:
-            return [self._span_event(run_id, said)]
-        run = Run(id=_NO_RUN, patience_ns=SILENCE_NS)
+            return [span_event(run_id, said, self._now_ns)]
+        run = Run(id=NO_RUN, patience_ns=SILENCE_NS)
         run.agent, run.user, run.session = _whose(said)
         if not run.agent or not run.user:
             raise InvalidInput("a span without a run needs `agent_name` and `distinct_id`")
-        return _as_run(run, self._span_event(_NO_RUN, said))
+        return _as_run(run, span_event(NO_RUN, said, self._now_ns))
 
     def feedback(self, run_id: str, data: bytes) -> list[Event]:
         """What somebody says of a run."""
@@ -142,7 +108,7 @@ class Reader:
         run = Run(id=said.name("run_id"), parent_id=said.text("parent_run_id"), patience_ns=SILENCE_NS)
         run.agent, run.user, run.session = _whose(said)
         end, output, outcome = _outcome(run.id, said)
-        run.started_ns, end.ended_ns = self._interval(said, is_open=end.status == "running")
+        run.started_ns, end.ended_ns = interval(said, self._now_ns, is_open=end.status == "running")
         given = said.raw("input")
         noted, run.tags = _facts(said, {})
         if end.ended_ns is None:
@@ -156,39 +122,6 @@ class Reader:
             settled_event(RunEnd(run_id=run.id, run=end)),
         ]
 
-    def _span_event(self, run_id: str, said: Said) -> SpanStart | SpanEnd:
-        span = Span(id=_span_id(said.name("span_id")), name=said.text("name") or "")
-        parent_id = said.text("parent_span_id")
-        span.parent_id = _span_id(parent_id) if parent_id else None
-        span.kind = canonical_kind(said.text("kind") or "")
-        for key, field in SPAN_TEXTS.items():
-            setattr(span, field, said.text(key))
-        word = said.text("status")
-        span.status = _status(word, is_error=span.level == "error" or span.error is not None)
-        span.started_ns, span.ended_ns = self._interval(said, is_open=span.status == "running")
-        _set_usage(span, said)
-        noted = {} if _is_known(word) else {"status": json_value(word)}
-        read = said.opened if span.kind == "model" or run_id == _NO_RUN else said.raw
-        given, output, stack = read("input"), read("output"), said.text("stack_trace")
-        noted |= said.members("attributes") | said.rest()
-        if any(name.startswith(_OTEL_NAMES) for name in noted):
-            fill(span, values(noted))
-        span.payload = payload(noted, input=given, output=output, stack=json_value(stack) if stack else b"")
-        if span.ended_ns is None:
-            return settled_event(SpanStart(run_id=run_id, span=span))
-        span.status = "ok" if span.status == "running" else span.status
-        return settled_event(SpanEnd(run_id=run_id, span=span))
-
-    def _interval(self, said: Said, *, is_open: bool) -> tuple[int, int | None]:
-        """Start and end. Clocks of two machines differ: an end before the start is one after the duration."""
-        started_ns, ended_ns = said.time("started_at"), said.time("ended_at")
-        length_ns = round(max(said.number("duration_ms") or 0.0, 0.0) * 1e6)
-        if started_ns is None:
-            started_ns = (self._now_ns if ended_ns is None else ended_ns) - length_ns
-        if ended_ns is None and is_open:
-            return started_ns, None
-        return started_ns, started_ns + length_ns if ended_ns is None or ended_ns < started_ns else ended_ns
-
 
 def _around(data: bytes, what: str) -> Said:
     """An object around others, each of which is checked by itself."""
@@ -198,9 +131,9 @@ def _around(data: bytes, what: str) -> Said:
 def _outcome(run_id: str, said: Said) -> tuple[Run, bytes, dict[str, bytes]]:
     """How a run ended, its output, and the word for its status when it is none of ours."""
     word, error = said.text("status"), said.text("error_summary")
-    status = _status(word, is_error=said.text("level") == "error" or error is not None)
+    status = status_of(word, is_error=said.text("level") == "error" or error is not None)
     run = Run(id=run_id, status=RUN_STATUS[status], error=error, error_type=said.text("error_type"))
-    return run, said.raw("output"), {} if _is_known(word) else {"status": json_value(word)}
+    return run, said.raw("output"), {} if is_known(word) else {"status": json_value(word)}
 
 
 def _facts(said: Said, noted: dict[str, bytes]) -> tuple[dict[str, bytes], tuple[str, ...]]:
@@ -226,37 +159,3 @@ def _as_run(run: Run, event: SpanStart | SpanEnd) -> list[Event]:
     end = Run(id=run.id, status=RUN_STATUS[span.status], ended_ns=span.ended_ns)
     end.error, end.error_type = span.error, span.error_type
     return [begun, event, settled_event(RunEnd(run_id=run.id, run=end))]
-
-
-def _set_usage(span: Span, said: Said) -> None:
-    """Tokens, cost and temperature. A count that was told by itself goes before one in the provider's usage object."""
-    details, costs = said.seen("usage_details"), said.seen("cost_details")
-    flat = flattened(details) if isinstance(details, dict) else {}
-    usage = (usage_of(flat) if flat else None) or Usage()
-    for key, field in (("input_tokens", "input"), ("output_tokens", "output")):
-        count = said.count(key)
-        if count is not None and count != whole_number(flat.get(key)):
-            setattr(usage, field, count)
-    span.usage = usage if usage != Usage() else None
-    cost = said.number("cost")
-    span.cost = _sum(costs) if cost is None and isinstance(costs, dict) else cost
-
-
-def _sum(costs: dict[str, Any]) -> float | None:
-    """The cost in USD behind the costs by category."""
-    found = {name: cost for name, cost in costs.items() if type(cost) in (int, float)}
-    return float(found.get("total", sum(found.values()))) if found else None
-
-
-def _status(word: str | None, *, is_error: bool) -> SpanStatus:
-    return _SPAN_STATUS.get(canonical_status((word or "").lower()), "error" if is_error else "ok")
-
-
-def _is_known(word: str | None) -> bool:
-    return word is None or canonical_status(word.lower()) in _SPAN_STATUS
-
-
-def _span_id(text: str) -> str:
-    """The id of a span; one of OpenTelemetry without what fills it up to a UUID."""
-    known = canonical_id(text)
-    return known[16:] if is_run_id(known) and known.startswith(_PADDING) else known

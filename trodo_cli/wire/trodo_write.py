@@ -14,7 +14,7 @@ from trodo_cli.model.payload import Payload
 from trodo_cli.model.run import Feedback, Run, root_span
 from trodo_cli.model.span import Span
 from trodo_cli.model.trace import Trace
-from trodo_cli.wire.trodo import SPAN_TEXTS
+from trodo_cli.wire.trodo_span import SPAN_TEXTS
 
 _EPOCH = datetime(1970, 1, 1)
 _SPAN_DIGITS = 16

@@ -264,8 +264,7 @@ class TraceScreen(Screen[None]):
         self.spans.changed()
 
     def action_details(self) -> None:
-        detail = self.query_one(Detail)
-        detail.display = not detail.display
+        self.query_one("#body").toggle_class("bare")
 
     def action_next_tab(self) -> None:
         self.query_one(Detail).turn(1)

@@ -41,9 +41,9 @@ def span_event(otlp: OtlpSpan) -> SpanStart | SpanEnd:
     """What is told of one span. Logfire's mark is the start of the span that it stands for."""
     attributes = otlp.attributes
     if attributes.get("logfire.span_type") == PENDING and otlp.parent_id is not None:
-        event: SpanStart | SpanEnd = SpanStart(run_id=otlp.trace_id, span=_begun(otlp, otlp.parent_id))
+        event: SpanStart | SpanEnd = SpanStart(run_id=otlp.trace_id, span=_pending(otlp, otlp.parent_id))
     else:
-        event = SpanEnd(run_id=otlp.trace_id, span=_ended(otlp))
+        event = SpanEnd(run_id=otlp.trace_id, span=ended_span(otlp))
     settled_event(event)
     return event
 
@@ -54,44 +54,49 @@ def _announced(run_id: str, run: Run) -> RunStart:
     return event
 
 
-def _begun(otlp: OtlpSpan, span_id: str) -> Span:
+def begun_span(otlp: OtlpSpan) -> Span:
+    """A span that is still open."""
+    return _described(otlp, None)
+
+
+def ended_span(otlp: OtlpSpan) -> Span:
+    """A span that has ended."""
+    attributes, raised, level = otlp.attributes, _exception(otlp), _level(otlp.attributes)
+    status: SpanStatus = "error" if otlp.status == 2 or level == "error" else "ok"
+    span = _described(otlp, raised)
+    span.status, span.version = status, ENDED_VERSION
+    span.started_ns = otlp.started_ns or otlp.ended_ns or 1
+    span.ended_ns = otlp.ended_ns or span.started_ns
+    if status == "error":
+        span.error, span.error_type = _error(otlp, raised), _error_type(attributes, raised)
+        span.status_code = _status_code(attributes)
+    else:
+        span.level = level or ("warning" if raised else None)
+    return span
+
+
+def _pending(otlp: OtlpSpan, span_id: str) -> Span:
     parent_id = otlp.attributes.get("logfire.pending_parent_id")
     is_known = isinstance(parent_id, str) and parent_id.strip("0")
-    return Span(
-        id=span_id,
-        parent_id=str(parent_id).lower() if is_known else None,
-        name=_name(otlp),
-        kind=kind_of(otlp.attributes),
-        started_ns=otlp.started_ns,
-        payload=_payload(otlp, None),
-    )
+    span = begun_span(otlp)
+    span.id, span.parent_id = span_id, str(parent_id).lower() if is_known else None
+    return span
 
 
-def _ended(otlp: OtlpSpan) -> Span:
-    attributes = otlp.attributes
-    kind, name, level = kind_of(attributes), _name(otlp), _level(attributes)
-    status: SpanStatus = "error" if otlp.status == 2 or level == "error" else "ok"
-    raised = _exception(otlp)
-    started_ns = otlp.started_ns or otlp.ended_ns or 1
-    is_model = kind in ("model", "retrieval")
+def _described(otlp: OtlpSpan, raised: dict[str, Any] | None) -> Span:
+    """What is known of a span whether it has ended or not."""
+    attributes, name, kind = otlp.attributes, _name(otlp), kind_of(otlp.attributes)
     return Span(
         id=otlp.span_id,
         parent_id=otlp.parent_id if otlp.parent_id != otlp.span_id else None,
         name=name,
         kind=kind,
-        status=status,
-        level=None if level == "error" else level or ("warning" if raised and status == "ok" else None),
-        started_ns=started_ns,
-        ended_ns=otlp.ended_ns or started_ns,
+        started_ns=otlp.started_ns,
         usage=tokens_of(attributes),
         cost=cost_of(attributes),
-        model=MODEL.text(attributes) if is_model or kind == "agent" else None,
+        model=MODEL.text(attributes) if kind in ("model", "retrieval", "agent") else None,
         provider=provider_of(attributes),
         tool=tool_of(attributes, name) if kind == "tool" else None,
-        error=_error(otlp, raised) if status == "error" else None,
-        error_type=_error_type(attributes, raised) if status == "error" else None,
-        status_code=_status_code(attributes) if status == "error" else None,
-        version=ENDED_VERSION,
         payload=_payload(otlp, raised),
     )
 

@@ -18,24 +18,16 @@ from trodo_cli.model.span import Span
 from trodo_cli.model.trace import Trace
 from trodo_cli.wire.otlp.export import Export, Link, Moment, OtlpSpan, Resource, Scope, time_of
 from trodo_cli.wire.otlp.request import request_of
+from trodo_cli.wire.telling import (
+    AGENT,
+    OPERATION,
+    OPERATIONS,
+    PLAIN_EXCHANGE,
+    USER,
+    exchange_texts,
+    told_attributes,
+)
 from trodo_cli.wire.values import plain_value
-
-OPERATIONS = {
-    "model": "chat",
-    "tool": "execute_tool",
-    "agent": "invoke_agent",
-    "retrieval": "retrieval",
-}
-"""A kind and the operation that means it; a step has none."""
-
-TEXTS = {"gen_ai.request.model": "model", "gen_ai.provider.name": "provider", "gen_ai.tool.name": "tool"}
-COUNTS = {
-    "gen_ai.usage.input_tokens": "input",
-    "gen_ai.usage.output_tokens": "output",
-    "gen_ai.usage.cache_read.input_tokens": "cache_read",
-    "gen_ai.usage.cache_creation.input_tokens": "cache_write",
-    "gen_ai.usage.reasoning.output_tokens": "reasoning",
-}
 
 _HEX = re.compile(r"[0-9a-f]+")
 _MAX_KIND, _MAX_STATUS = 5, 2
@@ -72,11 +64,11 @@ def write_protobuf(export: Export) -> bytes:
 def _root(run: Run) -> OtlpSpan:
     """The run as the span that all others hang below."""
     said = {
-        "gen_ai.operation.name": "invoke_agent",
-        "gen_ai.agent.name": run.agent or None,
+        OPERATION: OPERATIONS["agent"],
+        AGENT: run.agent or None,
         "trodo.agent_name": run.agent or None,
         "session.id": run.session,
-        "user.id": run.user,
+        USER: run.user,
         "trodo.parent_run_id": run.parent_id,
         "tag.tags": list(run.tags) or None,
         **{f"trodo.metadata.{name}": value for name, value in run.details.attributes.items()},
@@ -103,7 +95,7 @@ def _otlp(span: Span, run: Run, below: str | None) -> OtlpSpan:
     parent_id = _span_id(span.parent_id) if span.parent_id else below
     origin = _origin(details)
     if origin is None:
-        return _made(span, run, parent_id, details, {**_genai(span), **details.attributes})
+        return _made(span, run, parent_id, details, {**told_attributes(span), **details.attributes})
     return OtlpSpan(
         trace_id=_trace_id(run.id),
         span_id=_span_id(span.id),
@@ -147,7 +139,7 @@ def _settled(span: OtlpSpan) -> OtlpSpan:
 
 
 def _made(span: Span, run: Run, parent_id: str | None, details: Payload, said: dict[str, Any]) -> OtlpSpan:
-    exchange = {"input.value": _text(details.input), "output.value": _text(details.output)}
+    exchange = dict(zip(PLAIN_EXCHANGE, exchange_texts(span.payload), strict=True))
     raised = {
         "exception.type": span.error_type,
         "exception.message": span.error,
@@ -174,15 +166,6 @@ def _made(span: Span, run: Run, parent_id: str | None, details: Payload, said: d
     )
 
 
-def _genai(span: Span) -> dict[str, Any]:
-    said: dict[str, Any] = {name: getattr(span, field) for name, field in TEXTS.items()}
-    said["gen_ai.operation.name"] = OPERATIONS.get(span.kind)
-    said["gen_ai.usage.cost"] = span.cost
-    if span.usage is not None:
-        said |= {name: getattr(span.usage, field) for name, field in COUNTS.items()}
-    return said
-
-
 def _moments(details: Payload) -> list[Moment]:
     found: list[Moment] = []
     for event in details.events:
@@ -199,10 +182,6 @@ def _moments(details: Payload) -> list[Moment]:
 
 def _told(said: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value is not None}
-
-
-def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _trace_id(text: str) -> str:

@@ -149,6 +149,18 @@ def test_an_import_into_a_server_ends_the_run_at_once(cli: Cli, tmp_path: Path) 
     assert cli.ok("trace", "export", "latest").out == exported
 
 
+def test_an_export_that_comes_back_to_where_it_is_from_changes_nothing(worked: Cli) -> None:
+    before = told(worked)
+    exported = worked.ok("trace", "export", "latest").out
+    joined = json.loads(body(model(7, trace=run_id(1), parentSpanId="ab" * 8)))["resourceSpans"]
+    done = imported(worked, exported.encode())
+    assert (done.lines, done.err) == ([run_id(1)], "0 events stored, 4 known already\n")
+    assert told(worked) == before
+    both = {"resourceSpans": [*json.loads(exported)["resourceSpans"], *joined]}
+    assert "known already" in imported(worked, json.dumps(both).encode()).err
+    assert len(told(worked)["spans"]) == len(before["spans"]) + 1
+
+
 # -- what cannot be read -----------------------------------------------------------------------------
 
 

@@ -14,12 +14,13 @@ import msgspec
 from trodo_cli.client.base import Client
 from trodo_cli.errors import InvalidInput, NotFound
 from trodo_cli.model.conclusion import conclusion
-from trodo_cli.model.ids import canonical_id
+from trodo_cli.model.ids import canonical_id, root_span_id
 from trodo_cli.wire.native import write_event
 from trodo_cli.wire.otlp.events import events_of
 from trodo_cli.wire.otlp.export import Export
 from trodo_cli.wire.otlp.protobuf import read_protobuf
 from trodo_cli.wire.otlp.text import read_json
+from trodo_cli.wire.otlp.writing import OUR_SCOPE
 from trodo_cli.wire.receipt import Receipt
 
 Format = Literal["otlp", "ndjson"]
@@ -106,11 +107,30 @@ class Importer:
         for reason in export.reasons:
             self.refusals.append(f"{where}: {reason}")
         self.refused += export.refused
-        events = events_of(export)
+        events = events_of(self._without_recorded(export))
         self._otlp_runs |= dict.fromkeys(event.run_id for event in events)
         lines = ((0, write_event(event)) for event in events)
         for batch in _batches(lines):
             self._take_batch(where, batch)
+
+    def _without_recorded(self, export: Export) -> Export:
+        """The spans but those that trodo wrote of a run which is here as it was recorded, which knows better."""
+        ours = {
+            span.trace_id
+            for span in export.spans
+            if span.scope.name == OUR_SCOPE and span.span_id == root_span_id(span.trace_id)
+        }
+        here = {run_id for run_id in ours if self._is_recorded(run_id)}
+        new = [span for span in export.spans if not (span.trace_id in here and span.scope.name == OUR_SCOPE)]
+        self.runs |= dict.fromkeys(sorted(here))
+        self.known += len(export.spans) - len(new)
+        return Export(new)
+
+    def _is_recorded(self, run_id: str) -> bool:
+        try:
+            return not self._client.runs.get(run_id).heard
+        except NotFound:
+            return False
 
     # -- events ----------------------------------------------------------------------------------
 

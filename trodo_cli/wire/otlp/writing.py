@@ -29,6 +29,8 @@ from trodo_cli.wire.telling import (
 )
 from trodo_cli.wire.values import plain_value
 
+OUR_SCOPE = "trodo"
+
 _HEX = re.compile(r"[0-9a-f]+")
 _MAX_KIND, _MAX_STATUS = 5, 2
 
@@ -162,7 +164,7 @@ def _made(span: Span, run: Run, parent_id: str | None, details: Payload, said: d
         status=2 if failed else 1 if span.status == "ok" else 0,
         message=(span.error or "") if failed else "",
         resource=Resource({"service.name": run.agent or "trodo"}),
-        scope=Scope("trodo"),
+        scope=Scope(OUR_SCOPE),
     )
 
 

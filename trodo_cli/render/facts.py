@@ -103,6 +103,13 @@ def run_label(run: Run, glyphs: Glyphs) -> str:
     return short_line(short_id(run.id), glyphs)
 
 
+def asked_by(run: Run) -> str:
+    """Who asked the run to stop, and why, as it was told."""
+    if run.cancel is None:
+        return ""
+    return ": ".join(filter(None, (f"by {run.cancel.by or 'somebody'}", run.cancel.reason)))
+
+
 BY_CHARACTERS, REASON_CHARACTERS = 30, 60
 """Of who asked and why; what came of it stands behind them and must be seen."""
 

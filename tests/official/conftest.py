@@ -63,17 +63,30 @@ def install(site: Path, *what: str) -> None:
     subprocess.run([*pip, str(site), *what], check=True, timeout=INSTALL_SECONDS, capture_output=True)
 
 
-@pytest.fixture(scope="session")
-def official_site(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """The folder with the published package, made by the first worker that asks."""
-    base = tmp_path_factory.getbasetemp()
+def kept_site(factory: pytest.TempPathFactory, worker_id: str, name: str, package: str) -> Path:
+    """A folder with a package, made by the first worker that asks."""
+    base = factory.getbasetemp()
     shared = base if worker_id == "master" else base.parent
-    site = shared / "official"
-    with alone(shared / "official.lock"):
+    site = shared / name
+    with alone(shared / f"{name}.lock"):
         if not (site / "complete").exists():
-            install(site, PACKAGE)
+            install(site, package)
             (site / "complete").touch()
     return site
+
+
+@pytest.fixture(scope="session")
+def official_site(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The folder with the published package."""
+    return kept_site(tmp_path_factory, worker_id, "official", PACKAGE)
+
+
+@pytest.fixture(scope="session")
+def otlp_site(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The same with what its OTLP mode needs."""
+    return kept_site(
+        tmp_path_factory, worker_id, "official-otlp", PACKAGE.replace("python", "python[otlp]", 1)
+    )
 
 
 @pytest.fixture

@@ -76,6 +76,7 @@ class Journey:
         self.paste(text)
         self.press(f" none-{number}", f"none-{number}")
         self.press("enter", "nothing fits", f"none-{number}'")
+        self.seat.press("backspace")
         self.press("backspace", LIST)
 
     def cancelled_run(self) -> None:
@@ -99,7 +100,7 @@ class Journey:
         self.press("c", "Ask to stop")
         self.seat.press("ctrl+c")
         self.seat.no_longer_shows("Ask to stop")
-        self.press("?", "Moving")
+        self.press("?", "esc closes")
         self.press("?", LIST)
         self.press("/", "status:failed agent:writer")
         self.press("nope:1 ", "nope:1")

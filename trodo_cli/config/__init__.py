@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         api_key,
         find_key,
         is_withheld,
+        read_key_file,
         read_key_line,
         recording_key,
         recording_mark,
@@ -62,6 +63,7 @@ __all__ = [
     "profile_to_change",
     "profiles",
     "project_agents",
+    "read_key_file",
     "read_key_line",
     "recording_key",
     "recording_mark",
@@ -84,8 +86,10 @@ __all__ = [
 
 _HOMES = {
     **dict.fromkeys(("AgentSource", "agent_sources", "project_agents"), "agents"),
-    **dict.fromkeys(("OWN_MARK", "FoundKey", "api_key", "find_key", "is_withheld", "read_key_line"), "keys"),
-    **dict.fromkeys(("recording_key", "recording_mark"), "keys"),
+    **dict.fromkeys(
+        ("FoundKey", "api_key", "find_key", "is_withheld", "read_key_file", "read_key_line"), "keys"
+    ),
+    **dict.fromkeys(("OWN_MARK", "recording_key", "recording_mark"), "keys"),
     **dict.fromkeys(("local_server_key", "server_key_file", "write_server_key"), "servers"),
 }
 """Where a name lives that is loaded late."""

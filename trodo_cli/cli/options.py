@@ -48,12 +48,16 @@ _ORDER = (
 _ALIASES = {"ls": "list", "rm": "delete"}
 
 
+def _place(name: str) -> int:
+    return _ORDER.index(name if name in _ORDER else "help")
+
+
 class Program(TyperGroup):
     """The root of the command line: every command with a `--target` takes its `--api-key` and `--profile` as well."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.commands = {name: self.commands[name] for name in sorted(self.commands, key=_ORDER.index)}
+        self.commands = {name: self.commands[name] for name in sorted(self.commands, key=_place)}
         shared = [option for option in self.params if option.name in ("api_key", "profile")]
         for command in _commands_below(self):
             command.help = _in_paragraphs(command.help or "")

@@ -36,7 +36,8 @@ class Scrolled(ScrollView):
             self.scroll_y = self.validate_scroll_y(self.scroll_y)
         elif height > seen or self.show_vertical_scrollbar or self.virtual_size.height > seen:
             self.virtual_size = size
-            self.refresh(layout=True)
+            if self.show_vertical_scrollbar and height <= seen:  # the layout would leave it
+                self.show_vertical_scrollbar = self.vertical_scrollbar.display = False
         self.refresh()
 
     def painted(self, line: Line, over: Style = PLAIN) -> Strip:

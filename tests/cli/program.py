@@ -18,13 +18,13 @@ from queue import Empty, SimpleQueue
 from textwrap import dedent
 from threading import Thread
 from typing import Any, TypeVar
-from unittest.mock import patch
 
 import pexpect
 
 import trodo_cli
 from tests.cli.prepared import fixed, prepared
 from trodo_cli.client.base import Client
+from trodo_cli.client.local import LocalClient
 from trodo_cli.model import ids
 from trodo_cli.model.event import Event
 
@@ -264,8 +264,9 @@ class Cli:
         `alive`: with a sign of life an hour ahead, so that no slow machine sees the run as lost.
         """
         now_ns = ids.now_ns() + alive * 3600 * 10**9
-        with self.reading() as client, patch.object(ids, "now_ns", lambda: now_ns):
-            client.publish(events, alive=alive)
+        with self.reading() as client:
+            assert isinstance(client, LocalClient)
+            client.hub.store.append(client.owner, events, now_ns, alive=alive)
 
     def status(self, run_id: str) -> str:
         """How a run stands."""

@@ -338,10 +338,9 @@ def test_an_asyncio_agent_is_cancelled_at_its_await(recording: Recording) -> Non
         task = asyncio.current_task()
         assert task is not None
         with pytest.raises(RunCancelled, match="enough"):
-            async with trodo.wrap_agent("async") as run:
-                async with trodo.span("waits"):
-                    cancel_soon(recording, run.run_id, reason="enough")
-                    await forever()
+            async with trodo.wrap_agent("async") as run, trodo.span("waits"):
+                cancel_soon(recording, run.run_id, reason="enough")
+                await forever()
         return task.cancelling()
 
     assert asyncio.run(main()) == 0
@@ -435,12 +434,11 @@ def test_a_task_group_inside_a_cancelled_run_stops_and_the_run_is_cancelled(reco
             await forever()
 
     async def main() -> None:
-        async with trodo.wrap_agent("async") as run:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(3):
-                    group.create_task(step())
-                await asyncio.sleep(0)
-                cancel_soon(recording, run.run_id)
+        async with trodo.wrap_agent("async") as run, asyncio.TaskGroup() as group:
+            for _ in range(3):
+                group.create_task(step())
+            await asyncio.sleep(0)
+            cancel_soon(recording, run.run_id)
 
     with pytest.raises(RunCancelled):
         asyncio.run(main())

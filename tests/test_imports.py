@@ -86,7 +86,8 @@ def test_help_loads_no_store_and_nothing_of_other_commands(cli: Cli, command: tu
         ("runs", "list"), ("runs", "list", "--json"), ("runs", "show", "latest"),
         ("runs", "show", "latest", "--json"), ("trace", "show", "latest"), ("trace", "show", "latest", "--json"),
         ("tail", "latest"), ("tail", "latest", "--json"), ("spool", "status"), ("spool", "drain"),
-        ("config", "list"), ("config", "path"),
+        ("config", "list"), ("config", "path"), ("trace", "export", "latest"),
+        *(("trace", "export", "latest", "--format", form) for form in ("ndjson", "chrome", "markdown", "html")),
     ],
     ids=" ".join,
 )  # fmt: skip

@@ -118,6 +118,8 @@ def varied(store: Store) -> Store:
         {"tool": "search"},
         {"min_cost": 0.05},
         {"min_duration_ns": 10 * SECOND},
+        {"words": ("FI",)},
+        {"words": ("Fit", "a")},
         {"user": "u"},
         {"session": "s"},
         {"tags": ("t1",)},
@@ -142,6 +144,12 @@ def test_a_filter_lists_the_runs_that_fit_and_no_other(varied: Store, asked: dic
         {"model": "%"},
         {"min_cost": 0.06},
         {"min_duration_ns": 10 * SECOND + 1},
+        {"max_duration_ns": -1},
+        {"max_cost": 0.0},
+        {"words": ("_it",)},
+        {"words": ("%",)},
+        {"words": ("\\",)},
+        {"words": ("fit", "missing")},
         {"tags": ("t1", "missing")},
         {"tags": ("t",)},
         {"parent_id": "fit"},
@@ -158,6 +166,13 @@ def test_a_filter_without_a_wish_lists_all(varied: Store) -> None:
         "other",
         "fit",
     ]
+
+
+def test_the_most_a_run_may_cost_or_take(varied: Store) -> None:
+    assert listed(varied, RunFilter(max_cost=0.05)) == ["other", "fit"]
+    assert listed(varied, RunFilter(max_cost=0.049)) == ["other"]
+    assert listed(varied, RunFilter(max_duration_ns=SECOND)) == ["other"]
+    assert listed(varied, RunFilter(max_duration_ns=SECOND - 1)) == []
 
 
 def test_a_minimal_cost_of_zero_leaves_out_runs_of_unknown_cost(varied: Store) -> None:

@@ -56,16 +56,27 @@ def install(site: Path, *what: str) -> None:
     )
 
 
-@pytest.fixture(scope="session")
-def official_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the published package, made by the first worker that asks."""
-    shared = shared_folder(tmp_path_factory)
-    site = shared / "official"
-    with alone(shared / "official.lock"):
+def kept_site(factory: pytest.TempPathFactory, name: str, package: str) -> Path:
+    """A folder with a package, made by the first worker that asks."""
+    shared = shared_folder(factory)
+    site = shared / name
+    with alone(shared / f"{name}.lock"):
         if not (site / "complete").exists():
-            install(site, PACKAGE)
+            install(site, package)
             (site / "complete").touch()
     return site
+
+
+@pytest.fixture(scope="session")
+def official_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the published package."""
+    return kept_site(tmp_path_factory, "official", PACKAGE)
+
+
+@pytest.fixture(scope="session")
+def otlp_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with what its OTLP mode needs."""
+    return kept_site(tmp_path_factory, "official-otlp", PACKAGE.replace("python", "python[otlp]", 1))
 
 
 @pytest.fixture

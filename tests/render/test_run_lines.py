@@ -60,7 +60,7 @@ def test_an_age_is_short_however_old_the_run(ago: int, shown: str) -> None:
 def test_where_it_is_narrow_the_status_and_the_agent_stay() -> None:
     assert plain(line(made(), width=24)).startswith("  ✓ completed  writer")
     assert Columns.of(45).names == ("time",)
-    assert Columns.of(79).names == ("id", "age", "time", "spans", "tokens")
+    assert Columns.of(79).names == ("id", "age", "time", "tokens", "cost")
 
 
 def test_a_marked_run_and_one_below_another_keep_the_columns() -> None:
@@ -82,10 +82,11 @@ def test_a_run_that_was_asked_to_stop_says_how_far_that_came() -> None:
         plain(outcome(made(status="running", cancel=asked), UNICODE))
         == "cancel requested by ada: wrong customer"
     )
-    assert plain(outcome(made(status="completed", cancel=asked), UNICODE)).endswith(
-        "→ the run completed first"
+    assert (
+        plain(outcome(made(status="completed", cancel=asked), UNICODE))
+        == "cancel requested by ada → the run completed first: wrong customer"
     )
-    assert plain(outcome(made(status="cancelled", cancel=asked), ASCII)).endswith("-> cancelled")
+    assert "ada -> cancelled: wrong" in plain(outcome(made(status="cancelled", cancel=asked), ASCII))
     assert outcome(made(), UNICODE) == []
 
 

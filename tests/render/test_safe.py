@@ -127,8 +127,14 @@ def test_escaped_json_means_the_same_and_is_inert(value: object) -> None:
 
 
 def test_json_without_anything_to_escape_is_left_alone() -> None:
-    document = '{"name": "Zürich", "at": "固体\u00a0電池"}'
+    document = '{"name": "Zürich", "at": "固体 電池"}'
     assert json_escaped(document) == document
+
+
+@given(st.recursive(any_text | st.none(), lambda inner: st.dictionaries(any_text, inner)))
+def test_escaped_json_means_the_same_behind_the_last_filter(value: object) -> None:
+    escaped = json_escaped(json.dumps(value, ensure_ascii=False))
+    assert json.loads(guarded(escaped)) == value
 
 
 def test_json_above_the_basic_plane_is_escaped_as_a_pair() -> None:

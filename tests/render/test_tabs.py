@@ -12,6 +12,7 @@ from tests.render.shown import any_text, check, widths
 from trodo_cli.model.run import Cancel, Run, Totals
 from trodo_cli.model.span import Span, Usage
 from trodo_cli.render.format import clock
+from trodo_cli.render.overview import Seen
 from trodo_cli.render.tabs import AHEAD, Tab, tabs
 from trodo_cli.render.theme import ASCII, UNICODE
 
@@ -19,8 +20,12 @@ QUESTION = {"role": "user", "content": "Is it warm?"}
 ANSWER = {"role": "assistant", "content": "It is."}
 
 
+def seen(of: Span | Run, own_ns: int | None = None) -> Seen:
+    return Seen(at(9), at(9), of.status, own_ns)
+
+
 def tab(name: str, of: Span | Run, own_ns: int | None = None) -> Tab:
-    [found] = [tab for tab in tabs(of, UNICODE, at(9), own_ns) if tab.name == name]
+    [found] = [tab for tab in tabs(of, UNICODE, seen(of, own_ns)) if tab.name == name]
     return found
 
 
@@ -46,7 +51,7 @@ def shown(name: str, of: Span | Run, own_ns: int | None = None, width: int = 60)
     ],
 )
 def test_a_tab_with_nothing_to_show_is_left_out(of: Span | Run, names: list[str]) -> None:
-    assert [tab.name for tab in tabs(of, UNICODE, at(9))] == ["Overview", *names]
+    assert [tab.name for tab in tabs(of, UNICODE, seen(of))] == ["Overview", *names]
 
 
 def test_the_overview_of_a_model_call() -> None:
@@ -249,7 +254,7 @@ def test_every_tab_is_inert_and_keeps_to_the_width_whatever_it_shows(
     of: Span | Run, said: dict[str, Any], own_ns: int, width: int, glyphs: Any
 ) -> None:
     of = msgspec.structs.replace(of, payload=payload(**said))
-    for one in tabs(of, glyphs, at(9), own_ns):
+    for one in tabs(of, glyphs, seen(of, own_ns)):
         lines = one.all(width)
         check(lines, width)
         assert lines

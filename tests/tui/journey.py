@@ -77,6 +77,7 @@ class Journey:
         self.paste(text)
         self.press(f" none-{number}", f"none-{number}")
         self.press("enter", "nothing fits", f"none-{number}'")
+        self.seat.press("backspace")
         self.press("backspace", LIST)
 
     def cancelled_run(self) -> None:
@@ -103,7 +104,7 @@ class Journey:
         self.seat.press("g", "space", "space", "space", "g")
 
     def rest_of_the_list(self) -> None:
-        self.press("?", "Moving")
+        self.press("?", "esc closes")
         self.press("?", LIST)
         self.press("/", "status:failed agent:writer")
         self.press("nope:1 ", "nope:1")

@@ -109,7 +109,7 @@ def test_a_running_run_grows_as_it_is_watched_and_a_cancel_is_told_step_by_step(
         await it.press("c")
         await it.shows("Ask to stop: live-agent")
         await it.press(*"enough", "enter")
-        await it.shows("cancel requested by tester: enough")
+        await it.shows("cancel requested by tester", ": enough")
         it.client.heartbeat([id])
         await it.shows("acknowledged")
         ended = Run(id=id, status="cancelled", ended_ns=ids.now_ns())
@@ -161,7 +161,7 @@ def test_any_size_shows_the_tree(size: tuple[int, int]) -> None:
     async def story(it: Exploring) -> None:
         await it.shows("writer", "plan")
         await it.press("j", "j", "tab", "w", "d", "question_mark")
-        await it.shows("Moving")
+        await it.shows("esc closes")
 
     explore(STORY, story, run_id=run_id(1), size=size)
 

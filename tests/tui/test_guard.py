@@ -123,7 +123,7 @@ def test_what_the_explorer_itself_paints_passes_untouched() -> None:
         await it.shows("plan")
         for keys in (["tab"], ["slash", "x", "enter"], ["c"], ["escape"], ["ctrl+p"], ["escape"], ["?"]):
             await it.press(*keys)
-        await it.shows("Moving")
+        await it.shows("esc closes")
         assert changed == []
 
     explore(STORY, story)

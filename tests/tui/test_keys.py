@@ -116,16 +116,16 @@ MOVING_DO: dict[str, Story] = {
 
 async def help(it: Exploring, key: str) -> None:
     await it.press(key)
-    await it.shows("Moving", "Go one row down.", "esc closes")
+    await it.shows(" keys ", "esc closes")
     await it.press("escape")
-    await it.no_longer_shows("Moving")
+    await it.no_longer_shows("esc closes")
 
 
 async def command_palette(it: Exploring, key: str) -> None:
     await it.press(key)
     await it.shows("find a command")
     await it.press(*"help", "down", "enter")
-    await it.shows("Moving")
+    await it.shows("esc closes")
 
 
 async def next_theme(it: Exploring, key: str) -> None:
@@ -216,7 +216,7 @@ async def cancel_several(it: Exploring, key: str) -> None:
     await it.until(
         lambda: all(it.client.runs.get(run_id(number)).cancel for number in (60, 61)), "to be asked"
     )
-    await it.shows("cancel requested by tester: both")
+    await it.shows("cancel requested by tester", ": both")
 
 
 async def copy_id(it: Exploring, key: str) -> None:
@@ -481,8 +481,17 @@ def test_escape_closes_the_search_and_nothing_else() -> None:
         await it.press("slash", *"deep", "escape", "down")
         await at(it, 1)
         assert isinstance(it.app.screen, TraceScreen)
-        await it.press("slash")
-        await it.shows("search names, models, tools and errors")
+        assert "esc ends" not in it.screen
+        await it.press("slash", *"needle-1", "enter")
+        await detail_names(it, "needle-1")
+        await it.shows("/ needle-1", "esc ends")
+        await it.press("n")
+        await it.shows("no other row fits")
+        await it.press("escape")
+        await it.no_longer_shows("esc ends")
+        assert isinstance(it.app.screen, TraceScreen)
+        await it.press("n")
+        await detail_names(it, "needle-1")
 
     explore(TREE, story, run_id=run_id(1), size=SIZE)
 

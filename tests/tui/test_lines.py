@@ -14,6 +14,7 @@ from trodo_cli.model.event import CancelRequested
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
 from trodo_cli.model.trace import Trace
+from trodo_cli.render.overview import Seen
 from trodo_cli.render.report import verdict
 from trodo_cli.render.rows import ViewState, flatten
 from trodo_cli.render.run_lines import Columns, run_line
@@ -59,7 +60,7 @@ def lines_of_trace(trace: Trace, glyphs: Glyphs, width: int) -> Iterator[Line]:
 
 
 def lines_of_tabs(of: Span | Run, glyphs: Glyphs, width: int) -> Iterator[Line]:
-    for tab in tabs(of, glyphs, ids.now_ns()):
+    for tab in tabs(of, glyphs, Seen(ids.now_ns(), ids.now_ns(), of.status)):
         yield from tab.all(width)
 
 

@@ -62,7 +62,7 @@ def test_a_span_is_seen_while_it_runs_and_a_cancel_stops_the_agent_before_its_ne
         seat.press("c")
         seat.shows("Ask to stop: gatekeeper")
         seat.press("wrong customer", "enter")
-        seat.shows("cancel requested by tester: wrong customer")
+        seat.shows("cancel requested by tester", ": wrong customer")
         seat.shows("acknowledged, the call in flight finishes")
         assert agent.process.poll() is None, "the call in flight goes on"
         (cli.folder / "open-second").touch()

@@ -51,7 +51,7 @@ async def every_view(it: Exploring, look: Callable[[str], None]) -> None:
     await it.shows("Ask to stop: reader")
     look("the question")
     await it.press("escape", "question_mark")
-    await it.shows("Moving")
+    await it.shows("esc closes")
     look("the help")
     await it.press("end")
     await it.pilot.pause()

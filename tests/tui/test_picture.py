@@ -105,8 +105,8 @@ def test_the_time_a_span_had_for_itself_is_not_told_where_too_much_is_below() ->
     picture = Picture(run())
     picture.add([Span(id="top", started_ns=NOW, ended_ns=NOW + SECOND)])
     row = picture.outline.row(1)
-    assert picture.own_ns(row, NOW) == SECOND
+    assert picture.seen(row).own_ns == SECOND
     picture.add([Span(id="half", parent_id="top", started_ns=NOW, ended_ns=NOW + SECOND // 2)])
-    assert picture.own_ns(row, NOW) == SECOND // 2
+    assert picture.seen(row).own_ns == SECOND // 2
     picture.add(Span(id=str(number), parent_id="top", started_ns=NOW) for number in range(MOST_BELOW))
-    assert picture.own_ns(row, NOW) is None
+    assert picture.seen(row).own_ns is None

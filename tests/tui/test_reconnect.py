@@ -13,6 +13,7 @@ from tests.cli.program import Cli, Running
 from tests.tui.exploring import DEADLINE_SECONDS, Exploring
 from trodo_cli.client.base import Client
 from trodo_cli.model.event import Event
+from trodo_cli.render.rows import ViewState, flatten
 from trodo_cli.render.theme import UNICODE
 from trodo_cli.tui.app import Explorer
 
@@ -71,8 +72,8 @@ def held(it: Exploring) -> dict[str, str]:
 def kept(cli: Cli) -> dict[str, str]:
     """Every step in the store with its sign."""
     with cli.reading() as client:
-        rows = client.traces.get(run_id(1)).spans
-    return {row.name: UNICODE.status(row.status) for row in rows if row.name.startswith("step-")}
+        rows = flatten(client.traces.get(run_id(1)), ViewState(levels=None))[1:]
+    return {row.span.name: UNICODE.status(row.status) for row in rows if row.span}
 
 
 async def equal(it: Exploring, cli: Cli) -> None:

@@ -3,9 +3,10 @@
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from trodo_cli.errors import InvalidInput
+from trodo_cli.errors import InvalidInput, TrodoError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -96,6 +97,48 @@ def write_json_rows(rows: Iterable[Any], fields: Fields) -> None:
 def write_json(value: Any) -> None:
     """One JSON value on one line."""
     _write(_json(value))
+
+
+def write_document(lines: Iterable[str]) -> None:
+    """The lines of a document that people or programs read elsewhere."""
+    for line in lines:
+        _write(line)
+
+
+def write_file(path: str, lines: Iterable[str]) -> None:
+    """The same into a file, whole or not at all: what was there before stays until all of it is written.
+
+    What is no regular file, as `/dev/null`, is written to. Raises `TrodoError`.
+    """
+    place = os.path.expanduser(path)
+    data = (f"{line}\n".encode("utf-8", "backslashreplace") for line in lines)
+    try:
+        if os.path.exists(place) and not os.path.isfile(place):
+            with open(place, "wb") as file:
+                file.writelines(data)
+        else:
+            _replace_file(os.path.realpath(place), data)
+    except OSError as error:
+        raise TrodoError(
+            f"cannot write {path}: {error.strerror}", "name another file with --output"
+        ) from None
+
+
+def _replace_file(place: str, data: Iterable[bytes]) -> None:
+    folder, name = os.path.split(place)
+    draft = os.path.join(folder, f".{name[:200]}.{os.getpid()}")
+    try:
+        with open(draft, "xb") as file:
+            if os.path.exists(place):
+                os.fchmod(file.fileno(), os.stat(place).st_mode & 0o777)
+            file.writelines(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, place)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(draft)
+        raise
 
 
 def chosen(fields: Fields, names: str) -> Fields:

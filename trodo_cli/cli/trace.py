@@ -1,14 +1,17 @@
-"""`trodo trace show`"""
+"""`trodo trace show|export|import`"""
 
 from typing import Annotated
 
 import typer
 
+from trodo_cli.cli import transfer
 from trodo_cli.cli.context import Context
 from trodo_cli.cli.explore import explore
 from trodo_cli.cli.options import ALL_FIELDS, Json, RunReference, Target
 
-app = typer.Typer(no_args_is_help=True, help="Show the span tree of a run.")
+app = typer.Typer(no_args_is_help=True, help="Show the span tree of a run, write it for others, take it in.")
+app.command("export")(transfer.export_trace)
+app.command("import")(transfer.import_traces)
 
 
 @app.command("show")

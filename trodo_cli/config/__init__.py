@@ -26,7 +26,7 @@ from trodo_cli.config.urls import checked_origin, origin_of, without_password
 if TYPE_CHECKING:
     from trodo_cli.config import secrets
     from trodo_cli.config.agents import AgentSource, agent_sources, project_agents
-    from trodo_cli.config.keys import FoundKey, api_key, find_key, is_withheld, read_key_line
+    from trodo_cli.config.keys import FoundKey, api_key, find_key, is_withheld, read_key_file, read_key_line
     from trodo_cli.config.servers import local_server_key, server_key_file, write_server_key
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "profile_to_change",
     "profiles",
     "project_agents",
+    "read_key_file",
     "read_key_line",
     "remove_profile",
     "runs_folder",
@@ -71,7 +72,9 @@ __all__ = [
 
 _HOMES = {
     **dict.fromkeys(("AgentSource", "agent_sources", "project_agents"), "agents"),
-    **dict.fromkeys(("FoundKey", "api_key", "find_key", "is_withheld", "read_key_line"), "keys"),
+    **dict.fromkeys(
+        ("FoundKey", "api_key", "find_key", "is_withheld", "read_key_file", "read_key_line"), "keys"
+    ),
     **dict.fromkeys(("local_server_key", "server_key_file", "write_server_key"), "servers"),
 }
 """Where a name lives that is loaded late."""

@@ -106,7 +106,7 @@ def _read_flag(flag: str) -> str:
     if flag == "-":
         return read_key_line()
     if flag.startswith("@"):
-        return checked_key(_read_key_file(Path(flag[1:])), f"the key in {flag[1:]}")
+        return checked_key(read_key_file(flag[1:], "--api-key"), f"the key in {flag[1:]}")
     return checked_key(flag, "--api-key")
 
 
@@ -119,10 +119,12 @@ def read_key_line() -> str:
     return checked_key(line, "the key on stdin")
 
 
-def _read_key_file(path: Path) -> str:
+def read_key_file(name: str, option: str) -> str:
+    """What stands in the file that `@FILE` of an option names. Raises `InvalidInput`."""
+    path = Path(name)
     try:
         with open(path.expanduser(), "rb") as file:
             return file.read(MAX_BYTES).decode(errors="replace")
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "no such path"
-        raise InvalidInput(f"--api-key: cannot read {path}: {reason}", "write --api-key @FILE") from None
+        raise InvalidInput(f"{option}: cannot read {path}: {reason}", f"write {option} @FILE") from None

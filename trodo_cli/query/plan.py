@@ -22,9 +22,13 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
     """A model that one of the run's spans used."""
     tool: str | None = None
+    words: tuple[str, ...] = ()
+    """Each of them is part of the agent's name or of the id, in capitals or not."""
     min_cost: float | None = None
     """USD."""
+    max_cost: float | None = None
     min_duration_ns: int | None = None
+    max_duration_ns: int | None = None
     user: str | None = None
     session: str | None = None
     tags: tuple[str, ...] = ()

@@ -103,24 +103,33 @@ def run_label(run: Run, glyphs: Glyphs) -> str:
     return short_line(short_id(run.id), glyphs)
 
 
-BY_CHARACTERS, REASON_CHARACTERS = 30, 60
-"""Of who asked and why; what came of it stands behind them and must be seen."""
+def asked_by(run: Run) -> str:
+    """Who asked the run to stop, and why, as it was told."""
+    if run.cancel is None:
+        return ""
+    return ": ".join(filter(None, (f"by {run.cancel.by or 'somebody'}", run.cancel.reason)))
+
+
+BY_CHARACTERS = 30
+"""Of who asked; what came of it stands behind and must be seen."""
 
 
 def cancel_line(run: Run, glyphs: Glyphs) -> Line:
-    """Requested, acknowledged, cancelled; or what happened instead."""
+    """Requested, acknowledged, cancelled, or what happened instead; then why."""
     asked = run.cancel
     if asked is None:
         return []
-    reason = f": {short_line(asked.reason, glyphs, REASON_CHARACTERS)}" if asked.reason else ""
     by = f" by {short_line(asked.by, glyphs, BY_CHARACTERS)}" if asked.by else ""
-    steps = f"cancel requested{by}{reason}"
+    reason = f": {short_line(asked.reason, glyphs)}" if asked.reason else ""
+    steps: list[Piece] = [(f"cancel requested{by}", "muted")]
     if run.status == "cancelled":
-        return [(steps, "muted"), (f" {glyphs.arrow} cancelled", "cancelled")]
-    if run.is_terminal:
-        return [(steps, "muted"), (f" {glyphs.arrow} the run {run.status} first", "warning")]
-    if run.status == "lost":
-        return [(steps, "muted"), (f" {glyphs.arrow} the run gives no sign of life", "warning")]
-    if asked.delivered_ns is None:
-        return [(steps, "warning")]
-    return [(steps, "muted"), (f" {glyphs.arrow} acknowledged, the call in flight finishes", "warning")]
+        steps.append((f" {glyphs.arrow} cancelled", "cancelled"))
+    elif run.is_terminal:
+        steps.append((f" {glyphs.arrow} the run {run.status} first", "warning"))
+    elif run.status == "lost":
+        steps.append((f" {glyphs.arrow} the run gives no sign of life", "warning"))
+    elif asked.delivered_ns is not None:
+        steps.append((f" {glyphs.arrow} acknowledged, the call in flight finishes", "warning"))
+    else:
+        steps = [(f"cancel requested{by}", "warning")]
+    return [*steps, (reason, "muted")]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from typing import NamedTuple
 
 import msgspec
 
@@ -25,33 +26,43 @@ _INDENT = 2
 _ASKING = ("user", "human")
 
 
+class Seen(NamedTuple):
+    """The moment at which something is looked at, and what the tree around it knows of it."""
+
+    now_ns: int
+    until_ns: int
+    """Up to when the run is known to go on."""
+    status: str
+    own_ns: int | None = None
+    """The time that a span spent on work of its own, if somebody knows."""
+
+
 def overview(
     of: Span | Run,
     said: Payload,
     chat: list[Message],
-    own_ns: int | None,
+    seen: Seen,
     glyphs: Glyphs,
-    now_ns: int,
     width: int,
 ) -> Iterator[Line]:
     """Facts by key, then excerpts; of a chat the last question and the answer. `width` is 20 cells at least."""
-    facts = _run_facts(of, glyphs, now_ns) if isinstance(of, Run) else _span_facts(of, own_ns, glyphs, now_ns)
+    facts = _run_facts(of, glyphs, seen.now_ns) if isinstance(of, Run) else _span_facts(of, seen, glyphs)
     yield from _keyed(chain(facts, _payload_facts(of, said, glyphs)), glyphs, width)
     for tab, value in (("Input", said.input), ("Output", said.output)):
         yield from _excerpt(tab, value, _telling(chat, tab), glyphs, width)
 
 
-def _span_facts(span: Span, own_ns: int | None, glyphs: Glyphs, now_ns: int) -> Iterator[tuple[str, Piece]]:
+def _span_facts(span: Span, seen: Seen, glyphs: Glyphs) -> Iterator[tuple[str, Piece]]:
     kind, counts = short_line(span.kind, glyphs), span.usage or Usage()
-    started = f"{clock(span.started_ns)} ({age(span.started_ns, now_ns)})" if span.started_ns else ""
+    started = f"{clock(span.started_ns)} ({age(span.started_ns, seen.now_ns)})" if span.started_ns else ""
     yield "name", (short_line(span.name, glyphs), "heading")
     yield "kind", (f"{glyphs.kind(span.kind)} {kind}", kind_role(span.kind))
-    yield "status", (f"{glyphs.status(span.status)} {span.status}", status_role(span.status))
+    yield "status", (f"{glyphs.status(seen.status)} {seen.status}", status_role(seen.status))
     yield "level", (short_line(span.level, glyphs), "warning" if span.level == "warning" else None)
     yield "error", (error_text(span.error, span.error_type, glyphs), "error")
     yield "started", (started, None)
-    yield "time", (elapsed(span.started_ns, span.ended_ns, span.status, now_ns, glyphs), "time")
-    yield "own time", ("" if own_ns is None else took(own_ns, glyphs), "time")
+    yield "time", (elapsed(span.started_ns, span.ended_ns, seen.status, seen.until_ns, glyphs), "time")
+    yield "own time", ("" if seen.own_ns is None else took(seen.own_ns, glyphs), "time")
     for key, text in (("model", span.model), ("provider", span.provider), ("tool", span.tool)):
         yield key, (short_line(text, glyphs), None)
     yield "tokens", (usage(counts.input, counts.output, glyphs), None)

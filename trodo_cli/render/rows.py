@@ -49,6 +49,13 @@ class Row:
     hidden: int = 0
     """How many of them are folded away."""
     mark: Mark | None = None
+    is_left: bool = False
+    """Whether the span is open although the run has ended, or gives no sign of life."""
+
+    @property
+    def status(self) -> str:
+        """That of the subject; a span that nobody ends any more is lost."""
+        return "lost" if self.is_left else self.subject.status
 
     @property
     def link(self) -> Run | None:
@@ -70,14 +77,20 @@ def flatten(trace: Trace, view: ViewState) -> list[Row]:
     rows, parents = _all_rows(trace, view.root)
     on_failed_path = _sum_up(rows, parents)
     shown: list[Row] = []
-    at = 0
+    at, run = 0, trace.summary
     while at < len(rows):
         row = rows[at]
+        row.is_left = is_left(row.span, run)
         is_open = _is_open(row, view, on_failed_path[at])
         row.hidden = 0 if is_open else row.below
         shown.append(row)
         at += 1 + row.hidden
     return shown
+
+
+def is_left(span: Span | None, run: Run) -> bool:
+    """Whether this span of the run will never be ended, as far as anybody knows."""
+    return span is not None and span.is_open and (run.is_terminal or run.status == "lost")
 
 
 def _is_open(row: Row, view: ViewState, on_failed_path: bool) -> bool:

@@ -13,7 +13,7 @@ _GAP = 2
 _FIXED: tuple[tuple[str, int], ...] = (
     ("id", 8), ("age", 6), ("time", 8), ("spans", 6), ("tokens", 6), ("cost", 8),
 )  # fmt: skip
-_GIVES_WAY = ("cost", "tokens", "spans", "id", "age", "time")
+_GIVES_WAY = ("spans", "tokens", "age", "cost", "id", "time")
 """What is left out first where it is narrow."""
 
 _DAY_NS = 86_400 * NANOS

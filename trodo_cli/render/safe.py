@@ -89,9 +89,7 @@ def _visible_match(match: re.Match[str]) -> str:
 
 def _escaped_match(match: re.Match[str]) -> str:
     character = match[0]
-    if _is_inert(character) or unicodedata.category(character) == "Zs":
-        return character
-    return _escaped(character)
+    return character if _is_inert(character) else _escaped(character)
 
 
 def _escaped(character: str) -> str:

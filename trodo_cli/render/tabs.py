@@ -8,13 +8,16 @@ from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
 from trodo_cli.render.chat import chat_lines
 from trodo_cli.render.conversation import conversation
-from trodo_cli.render.excerpt import details_of, short_line
+from trodo_cli.render.excerpt import details_of, pretty, short_line
 from trodo_cli.render.facts import spaced, took
+from trodo_cli.render.format import size
 from trodo_cli.render.lines import LazyLines
-from trodo_cli.render.overview import overview
-from trodo_cli.render.theme import Glyphs, Line, Role, fitted_line
+from trodo_cli.render.overview import Seen, overview
+from trodo_cli.render.safe import json_escaped, safe_block
+from trodo_cli.render.theme import Glyphs, Line, Role, fitted_line, plain
 from trodo_cli.render.value import value_lines
 from trodo_cli.render.wrap import wrapped
+from trodo_cli.wire.values import is_cut
 
 NARROWEST = 20
 """The least number of cells that a tab is laid out for."""
@@ -22,15 +25,19 @@ NARROWEST = 20
 AHEAD = 500
 """Lines that are made beyond those that somebody has looked at, to know how far the tab goes on."""
 
+TEXT_CELLS = 100
+"""The width of lines that leave the explorer."""
+
 _MARGIN = "  "
 
 
 class Tab:
     """A name, and lines that are laid out for the width at which somebody looks."""
 
-    def __init__(self, name: str, make: Callable[[int], Iterator[Line]]) -> None:
+    def __init__(self, name: str, make: Callable[[int], Iterator[Line]], value: Any = None) -> None:
         self.name = name
         self._make = make
+        self._value = value
         self._width = 0
         self._lines = LazyLines(lambda: iter(()))
         self._seen = 0
@@ -50,6 +57,13 @@ class Tab:
         """Every line; of a large value that is a lot."""
         return list(self._at(width))
 
+    def text(self) -> str:
+        """What it shows for use elsewhere, inert: a value as it is or as JSON, anything else in wide lines."""
+        if self._value is None:
+            return "\n".join(plain(line).rstrip() for line in self._make(TEXT_CELLS))
+        text = pretty(self._value)
+        return safe_block(text) if isinstance(self._value, str) else json_escaped(text)
+
     def _at(self, width: int) -> LazyLines:
         width = max(width, NARROWEST)
         if width != self._width:
@@ -57,25 +71,41 @@ class Tab:
         return self._lines
 
 
-def tabs(of: Span | Run, glyphs: Glyphs, now_ns: int, own_ns: int | None = None) -> list[Tab]:
-    """The tabs that have something to show, Overview first; the payload is decoded once, here.
-
-    `own_ns` is the time that a span spent on work of its own, if somebody knows.
-    """
+def tabs(of: Span | Run, glyphs: Glyphs, seen: Seen) -> list[Tab]:
+    """The tabs that have something to show, Overview first; the payload is decoded once, here."""
     said = details_of(of)
     chat = conversation(said.input, said.output, of_model=isinstance(of, Span) and of.kind == "model")
-    has_failed = bool(of.error or of.error_type or said.stack)
-    made: list[tuple[str, bool, Callable[[int], Iterator[Line]]]] = [
-        ("Overview", True, partial(overview, of, said, chat, own_ns, glyphs, now_ns)),
-        ("Chat", bool(chat), partial(chat_lines, chat, glyphs)),
-        ("Input", said.input is not None, partial(value_lines, said.input, glyphs)),
-        ("Output", said.output is not None, partial(value_lines, said.output, glyphs)),
-        ("Attributes", bool(said.attributes), partial(value_lines, said.attributes, glyphs)),
-        ("Origin", bool(said.origin), partial(value_lines, said.origin, glyphs)),
-        ("Events", bool(said.events), partial(_event_lines, said.events, of.started_ns, glyphs)),
-        ("Error", has_failed, partial(_error_lines, of, said.stack, glyphs)),
+    values = {
+        "Input": said.input,
+        "Output": said.output,
+        "Attributes": said.attributes or None,
+        "Origin": said.origin or None,
+    }
+    made = [Tab("Overview", partial(overview, of, said, chat, seen, glyphs))]
+    if chat:
+        made.append(Tab("Chat", partial(chat_lines, chat, glyphs)))
+    made += [
+        Tab(name, partial(_value_lines, value, glyphs), value)
+        for name, value in values.items()
+        if value is not None
     ]
-    return [Tab(name, make) for name, has_something, make in made if has_something]
+    if said.events:
+        made.append(Tab("Events", partial(_event_lines, said.events, of.started_ns, glyphs), said.events))
+    if of.error or of.error_type or said.stack:
+        made.append(Tab("Error", partial(_error_lines, of, said.stack, glyphs)))
+    return made
+
+
+def _value_lines(value: Any, glyphs: Glyphs, width: int) -> Iterator[Line]:
+    """A value; of one that was cut when it was recorded that this is so, then how it begins."""
+    if not is_cut(value):
+        yield from value_lines(value, glyphs, width)
+        return
+    kept, whole = size(len(value["text"].encode())), size(value["bytes"])
+    for row in wrapped(f"recorded in part: the first {kept} of {whole}", width):
+        yield [(row, "warning")]
+    yield []
+    yield from value_lines(value["text"], glyphs, width)
 
 
 def _event_lines(events: list[dict[str, Any]], started_ns: int, glyphs: Glyphs, width: int) -> Iterator[Line]:

@@ -113,7 +113,7 @@ def _with_bar(row: Row, label: Line, glyphs: Glyphs, now_ns: int, width: int, wi
 
 def _bar_role(row: Row) -> Role:
     """Work that went well in the colour of its kind, what only holds other work in none."""
-    status, kind = status_role(row.subject.status), kind_role(row.span.kind) if row.span else None
+    status, kind = status_role(row.status), kind_role(row.span.kind) if row.span else None
     if status != "ok":
         return status
     return "muted" if kind in (None, "agent") else kind
@@ -121,12 +121,12 @@ def _bar_role(row: Row) -> Role:
 
 def _time(row: Row, glyphs: Glyphs, now_ns: int) -> str:
     of = row.subject
-    return elapsed(of.started_ns, of.ended_ns, of.status, now_ns, glyphs)
+    return elapsed(of.started_ns, of.ended_ns, row.status, now_ns, glyphs)
 
 
 def _head(row: Row, glyphs: Glyphs) -> Line:
     """Status, kind and name."""
-    status = row.subject.status
+    status = row.status
     line: Line = [(f"{glyphs.status(status)} ", status_role(status))]
     if row.span is None:
         agent = short_line(row.run.agent, glyphs) if row.run else ""
@@ -154,6 +154,7 @@ def _facts(row: Row, glyphs: Glyphs) -> list[Piece]:
     return [
         *amounts,
         (_MARKS[row.mark] if row.mark else "", "warning"),
+        ("never ended" if row.is_left else "", "warning"),
         (f"+{counted(row.hidden, 'span')}" if row.hidden else "", "accent"),
         (error_text(of.error, of.error_type, glyphs), "error"),
     ]
@@ -161,7 +162,14 @@ def _facts(row: Row, glyphs: Glyphs) -> list[Piece]:
 
 def _run_amounts(row: Row, run: Run, glyphs: Glyphs) -> list[Piece]:
     amounts: list[Piece] = [(run_usage(run, glyphs), "muted"), (money(run.totals.cost), "cost")]
-    return amounts if row.link is None else [span_count(run), *amounts]
+    return amounts if row.link is None else [span_count(run), *amounts, (_asked(run), "warning")]
+
+
+def _asked(run: Run) -> str:
+    """That a run below was asked to stop, until it has ended."""
+    if run.cancel is None or run.is_terminal:
+        return ""
+    return "cancel requested" if run.cancel.delivered_ns is None else "cancel acknowledged"
 
 
 def _span_amounts(span: Span, glyphs: Glyphs) -> list[Piece]:

@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
+from trodo_cli.model.conclusion import conclusion
 from trodo_cli.model.event import CancelRequested, Event, RunEnd, RunStart, SpanEnd, SpanStart, SpanUpdate
-from trodo_cli.model.hearsay import Claim
-from trodo_cli.model.run import Cancel, Run, first_cancel
+from trodo_cli.model.run import Cancel, first_cancel
 from trodo_cli.model.span import Span
 from trodo_cli.model.sums import Sums
 from trodo_cli.stores.base import MAX_SEQ, Tables
@@ -38,21 +38,15 @@ def append_run(
 def conclude_run(tables: Tables, owner: str, run_id: str, until_ns: int, *, complete: bool) -> bool:
     """End a run that only its spans tell of, unless it was heard of since, or something of it is open."""
     row = tables.load_run(owner, run_id, payload=True, hold=True)
-    if row is None or not row.is_heard or row.view.is_terminal or (row.heartbeat_ns or 0) > until_ns:
+    if row is None or not row.is_heard or (row.heartbeat_ns or 0) > until_ns:
         return False
-    spans = _every_span(tables, owner, row)
-    if any(span.is_open or (complete and _is_orphan(span, spans)) for span in spans.values()):
+    end = conclusion(row.view, _every_span(tables, owner, row), complete=complete)
+    if end is None:
         return False
-    ended_ns = max((span.ended_ns or 0 for span in spans.values()), default=row.view.started_ns)
     ledger = _ledger(tables, owner, row)
-    over = Run(id=run_id, ended_ns=ended_ns, heard={"over": Claim("")})
-    ledger.take(RunEnd(run_id=run_id, run=over))
+    ledger.take(end)
     tables.save(owner, ledger)
     return True
-
-
-def _is_orphan(span: Span, spans: dict[str, Span]) -> bool:
-    return span.parent_id is not None and span.parent_id not in spans
 
 
 def deliver_cancel(tables: Tables, owner: str, run_id: str, cancel: Cancel, now_ns: int) -> Cancel:

@@ -25,6 +25,8 @@ _TOPMOST = (
 )
 """A run whose parent nobody knows is at the top too, or nobody would find it."""
 
+_HAS_WORD = "(lower(agent) LIKE ? ESCAPE '\\' OR lower(id) LIKE ? ESCAPE '\\')"
+
 Part = tuple[str, tuple[Any, ...]]
 
 
@@ -72,11 +74,26 @@ def _fields(wanted: RunFilter, now_ns: int) -> list[Part]:
         parts.append((_TOPMOST, ()))
     if wanted.with_trace:
         parts.append(("traceless = 0", ()))
-    if wanted.min_cost is not None:
-        parts.append(("costed_spans > 0 AND cost_nanos >= ?", (round(wanted.min_cost * NANOS),)))
-    if wanted.min_duration_ns is not None:
-        parts.append(("coalesce(ended_ns, ?) - started_ns >= ?", (now_ns, wanted.min_duration_ns)))
+    parts += [(_HAS_WORD, (_pattern(word),) * 2) for word in wanted.words]
+    return parts + _bounds(wanted, now_ns)
+
+
+def _bounds(wanted: RunFilter, now_ns: int) -> list[Part]:
+    parts: list[Part] = []
+    for sign, usd in ((">=", wanted.min_cost), ("<=", wanted.max_cost)):
+        if usd is not None:
+            parts.append((f"costed_spans > 0 AND cost_nanos {sign} ?", (round(usd * NANOS),)))
+    for sign, length_ns in ((">=", wanted.min_duration_ns), ("<=", wanted.max_duration_ns)):
+        if length_ns is not None:
+            parts.append((f"coalesce(ended_ns, ?) - started_ns {sign} ?", (now_ns, length_ns)))
     return parts
+
+
+def _pattern(word: str) -> str:
+    """What finds a word anywhere in a text."""
+    for character in "\\%_":
+        word = word.replace(character, f"\\{character}")
+    return f"%{word.lower()}%"
 
 
 def _spans(dialect: Dialect, owner: str, wanted: RunFilter) -> list[Part]:

@@ -118,7 +118,7 @@ class Explorer(App[None]):
         """Ask which and why, then ask the runs to stop."""
         open_runs = [run for run in runs if not run.is_terminal]
         if not open_runs:
-            self.notify("nothing to stop: it has ended", timeout=3)
+            self.notify(f"nothing to stop: {'it has ended' if runs else 'there is no run'}", timeout=3)
             return
 
         def decided(reason: str | None) -> None:
@@ -188,11 +188,12 @@ class Explorer(App[None]):
             self.push_screen(CommandPalette(placeholder="find a command", id="--command-palette"))
 
     def action_help(self) -> None:
-        self.push_screen(HelpScreen())
+        self.push_screen(HelpScreen(of_run=isinstance(self.screen, TraceScreen)))
 
     def action_next_theme(self) -> None:
         place = THEMES.index(self.theme) if self.theme in THEMES else -1
         self.theme = THEMES[(place + 1) % len(THEMES)]
+        self.notify(self.theme, title="theme", timeout=2)
 
     def get_system_commands(self, screen: Screen[object]):  # type: ignore[no-untyped-def]
         known = {key.action for key in (*EVERYWHERE, *MOVING, *RUNS, *TRACE, *FOLDS)} - {

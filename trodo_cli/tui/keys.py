@@ -56,7 +56,13 @@ RUNS = (
 
 TRACE = (
     Key("enter", "zoom", "zoom", "Show only what is below this row; a run below is opened.", True),
-    Key("escape,backspace", "back", "back", "Back out of a zoom, then to the list of runs.", True),
+    Key(
+        "escape,backspace",
+        "back",
+        "back",
+        "End the search, then back out of a zoom, then to the list of runs.",
+        True,
+    ),
     Key("slash", "search", "search", "Search names, models, tools and errors, folded rows too.", True),
     Key("n", "next_match", "next", "Go to the next match."),
     Key("N", "previous_match", "previous", "Go to the match before."),

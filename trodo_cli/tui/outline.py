@@ -9,7 +9,7 @@ from itertools import islice
 
 from trodo_cli.model.run import Run, root_span
 from trodo_cli.model.span import Span
-from trodo_cli.render.rows import Row, ViewState
+from trodo_cli.render.rows import Row, ViewState, is_left
 from trodo_cli.tui.branch import Node
 from trodo_cli.tui.tree import LiveTree
 from trodo_cli.tui.walk import Walk
@@ -203,7 +203,8 @@ class Outline:
         hidden = 0 if node.is_open else below
         item = self._item(node)
         if isinstance(item, Span):
-            return Row(node.key, item, None, depth, guides, below, hidden, self._tree.mark(node))
+            mark, left = self._tree.mark(node), is_left(item, self._run)
+            return Row(node.key, item, None, depth, guides, below, hidden, mark, left)
         span = self._run_span if node is self._tree.top else None
         return Row(node.key, span, item, depth, guides, below, hidden)
 

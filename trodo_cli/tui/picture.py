@@ -6,6 +6,7 @@ import msgspec
 
 from trodo_cli.insight.failure import Failure, failure
 from trodo_cli.insight.own_time import own_ns
+from trodo_cli.model import ids
 from trodo_cli.model.event import Event, SpanEnd, SpanStart, SpanUpdate
 from trodo_cli.model.payload import NO_PAYLOAD
 from trodo_cli.model.run import Run
@@ -13,6 +14,8 @@ from trodo_cli.model.span import Span, newer_span, settled_span
 from trodo_cli.model.sums import Sums
 from trodo_cli.model.totals import Totals
 from trodo_cli.model.trace import Trace
+from trodo_cli.render.facts import as_of
+from trodo_cli.render.overview import Seen
 from trodo_cli.render.rows import Row
 from trodo_cli.tui.outline import Outline
 
@@ -31,7 +34,7 @@ class Picture:
         self.is_whole = False
         """Whether all spans that were there at first have come."""
         self.newest: str | None = None
-        """The span that was heard of last."""
+        """The span that began last, as far as was heard."""
         self.outline = Outline(self.run)
 
     @property
@@ -49,7 +52,6 @@ class Picture:
         """Some of the spans that were there at first."""
         for span in spans:
             self._put(span)
-            self.newest = span.id
 
     def complete(self) -> None:
         """All of them have come."""
@@ -68,7 +70,6 @@ class Picture:
         match event:
             case SpanStart() | SpanUpdate() | SpanEnd():
                 self._put(settled_span(event.span))
-                self.newest = event.span.id
             case _:
                 self._said.apply(event)
                 self.outline.set_run(self.run)
@@ -78,10 +79,13 @@ class Picture:
         spans = self.outline.failed_paths()
         return failure(Trace.from_rows(self.run, spans, self._children.values()))
 
-    def own_ns(self, row: Row, now_ns: int) -> int | None:
-        """The time a row had for itself, nanoseconds; None when it is the run's, or has too much below it to tell."""
-        below = self.outline.below(row.key, MOST_BELOW)
-        return None if below is None or row.span is None else own_ns(row.subject, below, now_ns)
+    def seen(self, row: Row) -> Seen:
+        """How a row stands at this moment; what has too much below it does not tell the time it had for itself."""
+        now_ns, run = ids.now_ns(), self.run
+        until_ns = as_of(run, now_ns)
+        below = None if row.run is not None else self.outline.below(row.key, MOST_BELOW)
+        own = None if below is None else own_ns(row.subject, below, until_ns)
+        return Seen(now_ns, until_ns, row.status, own)
 
     def release(self) -> None:
         """Give back what it holds; it is not asked afterwards."""
@@ -93,6 +97,8 @@ class Picture:
             span = newer_span(known, span)
             if span is known:
                 return
+        else:
+            self.newest = span.id
         self._sums.replace(known, span)
         self.outline.put(span)
         self._sums.settle(self.outline.spans)

@@ -4,7 +4,7 @@ import gc
 from collections.abc import Callable
 
 from trodo_cli.client.base import Client, RunFilter, StreamState
-from trodo_cli.errors import TrodoError
+from trodo_cli.errors import NotFound, TrodoError, Unauthorized
 from trodo_cli.model import ids
 from trodo_cli.tui.feed import Complete, Failed, Heard, Known, Listed, Opened, RunFeed, RunsFeed, State
 from trodo_cli.tui.picture import Picture
@@ -14,6 +14,10 @@ INTAKE_NS = 6_000_000
 
 MOST_BELOW = 1_000
 """How many runs below the run are heard of, the newest."""
+
+
+_WHY: dict[type[TrodoError], str] = {NotFound: "deleted", Unauthorized: "refused"}
+"""Errors after which nothing more is heard, and how the connection stands then; after any other it has failed."""
 
 
 class Watch:
@@ -30,6 +34,8 @@ class Watch:
         self.picture: Picture | None = None
         """What is known of the run, as soon as anything is."""
         self.state: StreamState | str = "loading"
+        self.since_ns = ids.now_ns()
+        """When that began."""
         self._fail = fail
 
     def start(self) -> None:
@@ -62,19 +68,28 @@ class Watch:
                 self.picture = Picture(run)
                 self._below.start()
             case State(name):
-                self.state = name
+                self._stand(name)
             case Failed(error):
-                self.state = "ended"
+                self._stand(_WHY.get(type(error), "failed"))
                 self._fail(error)
             case _ if self.picture is not None:
                 _draw(self.picture, heard)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is heard, at least for now."""
+        return self.state in ("ended", "failed", *_WHY.values())
+
+    def _stand(self, state: str) -> None:
+        if state != self.state:
+            self.state, self.since_ns = state, ids.now_ns()
 
     def _hear_below(self, heard: Heard) -> None:
         """A server that cannot say which runs are below this one leaves the tree without them."""
         if not isinstance(heard, Listed) or self.picture is None:
             return
         self.picture.link(heard.page.rows)
-        if self.state == "ended" and all(run.is_terminal for run in heard.page.rows):
+        if self.is_over and all(run.is_terminal for run in heard.page.rows):
             self._below.stop()
 
 

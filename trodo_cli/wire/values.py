@@ -154,3 +154,14 @@ def cut_json(data: bytes) -> bytes:
 
 
 _encode = msgspec.json.Encoder(enc_hook=_described).encode
+
+
+def is_cut(value: Any) -> bool:
+    """Whether a value is what stands for one that was too much."""
+    return (
+        isinstance(value, dict)
+        and value.keys() == {"cut", "bytes", "sha256", "text"}
+        and value["cut"] is True
+        and isinstance(value["text"], str)
+        and type(value["bytes"]) is int
+    )

@@ -39,6 +39,8 @@ class CancelScreen(Modal[str | None]):
         with Vertical(id="question"):
             yield Static(Content(question(self._runs, self.app.glyphs)))
             yield Static(Content("The call in flight finishes, nothing further starts."))
+            if any(run.cancel for run in self._runs):
+                yield Static(Content("This was asked before; to ask again changes nothing."))
             yield Input(placeholder="reason (may be empty)", id="reason")
             yield Static(Content("enter asks, escape leaves it running"), id="keys")
 

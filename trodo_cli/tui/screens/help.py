@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 _KEY_CELLS = 17
 
-_LEFT = (("Moving", MOVING), ("The list of runs", RUNS), ("Everywhere", EVERYWHERE))
-_RIGHT = (("A run", TRACE), ("Its tree", FOLDS))
+_Section = tuple[str, tuple[Key, ...]]
+_EVERYWHERE: tuple[_Section, ...] = (("Moving", MOVING), ("Everywhere", EVERYWHERE))
+_LIST: tuple[_Section, ...] = (("The list of runs", RUNS),)
+_RUN: tuple[_Section, ...] = (("A run", TRACE), ("Its tree", FOLDS))
 
 WIDE_CELLS = 150
 """From here on two columns stand beside each other."""
@@ -42,11 +44,16 @@ class HelpScreen(Modal[None]):
         Binding("end,G", "scroll('scroll_end')"),
     ]
 
+    def __init__(self, *, of_run: bool) -> None:
+        super().__init__()
+        self._left, self._right = (_RUN, _EVERYWHERE + _LIST) if of_run else (_LIST + _EVERYWHERE, _RUN)
+
     def compose(self) -> ComposeResult:
+        """What is in force where somebody asked comes first."""
         with Vertical(id="help"):
             with VerticalScroll(), Horizontal(id="columns"):
-                yield Static(Group(_table(_LEFT), text(_signs(self.app.glyphs))))
-                yield Static(_table(_RIGHT))
+                yield Static(_table(self._left))
+                yield Static(Group(_table(self._right), text(_signs(self.app.glyphs))))
             yield Static(text([[("esc", "accent"), (" closes", "muted")]]), id="close")
 
     def on_mount(self) -> None:
@@ -59,7 +66,7 @@ class HelpScreen(Modal[None]):
         getattr(self.query_one(VerticalScroll), how)(animate=False)
 
 
-def _table(sections: tuple[tuple[str, tuple[Key, ...]], ...]) -> Table:
+def _table(sections: tuple[_Section, ...]) -> Table:
     """Keys to the left, what they do to the right, however often that breaks."""
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(min_width=_KEY_CELLS, no_wrap=True)

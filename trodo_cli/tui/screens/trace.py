@@ -128,7 +128,7 @@ class TraceScreen(Screen[None]):
             return
         run, row = self.picture.run, self.current
         self.picture.outline.set_run(run)
-        self.spans.window = self._window(run)
+        self._set_clock(run)
         newest = self.picture.newest if self._is_following else None
         self.spans.keep(newest or (row.key if row else None))
         self._head(run)
@@ -136,30 +136,30 @@ class TraceScreen(Screen[None]):
 
     def _head(self, run: Run) -> None:
         head = self.query_one(Verdict)
-        head.following = self._is_following and not run.is_terminal
-        head.show(run, self._watch.state)
+        head.following = self._is_following and not self._watch.is_over
+        head.show(run, self._watch.state, self._watch.since_ns)
         self.app.last_seen = run
 
     def _tick(self) -> None:
-        if self.picture is None or self._watch.state == "ended":
+        if self.picture is None or self._watch.is_over:
             return
-        self.spans.window = self._window(self.picture.run)
+        self._set_clock(self.picture.run)
         self.spans.refresh()
         self.query_one(Verdict).refresh()
 
-    def _window(self, run: Run) -> Window:
-        """From the start of the topmost row to its end, or to now."""
-        top = self.spans.outline.row(0).subject if self.spans.outline else run
-        end_ns = as_of(run, ids.now_ns()) if top.ended_ns is None else top.ended_ns
-        return Window(top.started_ns, max(end_ns, top.started_ns))
+    def _set_clock(self, run: Run) -> None:
+        """The bars go from the start of the topmost row to its end, or to now."""
+        spans, now_ns = self.spans, as_of(run, ids.now_ns())
+        top = spans.outline.row(0).subject if spans.outline else run
+        end_ns = now_ns if top.ended_ns is None else top.ended_ns
+        spans.until_ns, spans.window = now_ns, Window(top.started_ns, max(end_ns, top.started_ns))
 
     # -- moving ----------------------------------------------------------------------------------
 
     def on_lines_moved(self) -> None:
         row, picture = self.current, self.picture
         if row is not None and picture is not None:
-            now_ns = as_of(picture.run, ids.now_ns())
-            self.query_one(Detail).show(row, lambda: picture.own_ns(row, now_ns))
+            self.query_one(Detail).show(row, lambda: picture.seen(row))
 
     def on_lines_picked(self) -> None:
         self.spans.action_toggle_fold()
@@ -178,7 +178,10 @@ class TraceScreen(Screen[None]):
             self.spans.keep(row.key)
 
     def action_back(self) -> None:
-        if self.outline is not None and self.outline.zoomed is not None:
+        search = self.query_one(Search)
+        if search.text:
+            search.end()
+        elif self.outline is not None and self.outline.zoomed is not None:
             key = self.outline.zoomed
             self.outline.zoom(None)
             self.spans.keep(key)
@@ -221,6 +224,8 @@ class TraceScreen(Screen[None]):
             self.query_one(Search).seek(self.outline, row.key, forward=forward)
 
     def on_search_ended(self, event: Search.Ended) -> None:
+        if event.key is not None and event.key == event.began:
+            self.notify("no other row fits", timeout=2)
         self._go(event.key, f"nothing fits '{first_line(event.text, self.app.glyphs)}'")
 
     def action_next_error(self) -> None:

@@ -7,14 +7,14 @@ from textual.strip import Strip
 from textual.timer import Timer
 
 from trodo_cli.errors import TrodoError
-from trodo_cli.model import ids
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
 from trodo_cli.render.excerpt import first_line
 from trodo_cli.render.facts import spaced
+from trodo_cli.render.overview import Seen
 from trodo_cli.render.rows import Row
 from trodo_cli.render.tabs import Tab, tabs
-from trodo_cli.render.theme import Glyphs, Line, plain
+from trodo_cli.render.theme import Glyphs, Line
 from trodo_cli.tui.widgets.scrolled import Scrolled
 
 REST_SECONDS = 0.08
@@ -22,6 +22,12 @@ REST_SECONDS = 0.08
 
 HEAD_ROWS = 2
 """The names of the tabs and a line below them stay where they are."""
+
+RENEW_SECONDS = 2.0
+"""How often the times of an overview are told anew."""
+
+LIGHT_BYTES = 64 * 1024
+"""Of a larger payload nothing is laid out again for that."""
 
 Read = Callable[[Row], Span | Run]
 """The subject of a row with its payload. Raises `TrodoError`."""
@@ -33,32 +39,37 @@ class Detail(Scrolled):
     class Looked(Message):
         """A payload has been read and laid out, or could not be."""
 
-        def __init__(self, key: str, made: list[Tab] | TrodoError) -> None:
+        def __init__(self, key: str, subject: Span | Run | TrodoError, made: list[Tab]) -> None:
             super().__init__()
-            self.key = key
-            self.made = made
+            self.key, self.subject, self.made = key, subject, made
 
     def __init__(self, glyphs: Glyphs, read: Read) -> None:
         super().__init__()
         self._glyphs = glyphs
         self._read = read
         self._row: Row | None = None
-        self._own_ns: int | None = None
+        self._seen: Callable[[], Seen] = lambda: Seen(0, 0, "")
+        self._subject: Span | Run | None = None
         self._tabs: list[Tab] = []
         self._name = "Overview"
         self._missing = ""
         """Why there is no payload."""
         self._timer: Timer | None = None
 
-    def show(self, row: Row, own_ns: Callable[[], int | None]) -> None:
-        """Show a row: at once what the tree knows of it, then the rest. `own_ns` is the time it had for itself."""
+    def on_mount(self) -> None:
+        self.set_interval(RENEW_SECONDS, self._renew)
+
+    def show(self, row: Row, seen: Callable[[], Seen]) -> None:
+        """Show a row: at once what the tree knows of it, then the rest. `seen` is how it stands at this moment."""
         before, self._row = self._row, row
-        if before is not None and (before.key, before.subject) == (row.key, row.subject):
+        if before is not None and (before.key, before.subject, before.status) == (
+            row.key, row.subject, row.status,
+        ):  # fmt: skip
             return
-        self._own_ns = own_ns()
+        self._seen = seen
         if before is None or before.key != row.key:
             self._missing = ""
-            self._take(self._made(row.subject))
+            self._take(row.subject, self._made(row.subject))
             self.scroll_to(0, 0, animate=False, immediate=True)
         if self._timer is not None:
             self._timer.stop()
@@ -77,18 +88,17 @@ class Detail(Scrolled):
         self.scroll_relative(y=step * max(self.size.height - HEAD_ROWS - 1, 1), animate=False)
 
     def text(self) -> str:
-        """What is shown, as plain text; of a large value that takes a while."""
-        lines = self._tab().all(self.cells) if self._tabs else []
-        return "\n".join(plain(line).rstrip() for line in lines)
+        """What is shown, for use elsewhere; of a large value that takes a while."""
+        return self._tab().text() if self._tabs else ""
 
     def on_detail_looked(self, message: "Detail.Looked") -> None:
         if self._row is None or self._row.key != message.key:
             return
-        if isinstance(message.made, TrodoError):
-            self._missing = message.made.message
+        if isinstance(message.subject, TrodoError):
+            self._missing = message.subject.message
             self.refresh()
         else:
-            self._take(message.made)
+            self._take(message.subject, message.made)
 
     def on_resize(self) -> None:
         self._resized()
@@ -118,16 +128,23 @@ class Detail(Scrolled):
 
     def _fetch(self, row: Row) -> None:
         try:
-            made: list[Tab] | TrodoError = self._made(self._read(row))
+            subject = self._read(row)
+            looked = self.Looked(row.key, subject, self._made(subject))
         except TrodoError as error:
-            made = error
-        self.post_message(self.Looked(row.key, made))
+            looked = self.Looked(row.key, error, [])
+        self.post_message(looked)
 
     def _made(self, subject: Span | Run) -> list[Tab]:
-        return tabs(subject, self._glyphs, ids.now_ns(), self._own_ns)
+        return tabs(subject, self._glyphs, self._seen())
 
-    def _take(self, made: list[Tab]) -> None:
-        self._tabs = made
+    def _renew(self) -> None:
+        """Time goes on."""
+        subject = self._subject
+        if subject is not None and self._name == "Overview" and len(bytes(subject.payload)) <= LIGHT_BYTES:
+            self._take(subject, self._made(subject))
+
+    def _take(self, subject: Span | Run, made: list[Tab]) -> None:
+        self._subject, self._tabs = subject, made
         self._resized()
 
     def _resized(self) -> None:

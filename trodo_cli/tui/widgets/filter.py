@@ -85,7 +85,10 @@ class FilterBar(Vertical):
 class FilterInput(Input):
     """A line to type in, where tab takes what is suggested."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "cursor_right", "complete")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "list them", key_display="enter"),
+        Binding("tab", "cursor_right", "complete"),
+    ]
 
 
 def hint(text: str, known: Mapping[str, Iterable[str]]) -> Line:

@@ -6,7 +6,6 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 
-from trodo_cli.model import ids
 from trodo_cli.render.rows import Row
 from trodo_cli.render.text import row_line
 from trodo_cli.render.theme import Glyphs, Line
@@ -41,6 +40,8 @@ class Spans(Lines):
         self._glyphs = glyphs
         self.outline: Outline | None = None
         self.window = Window(0, 0)
+        self.until_ns = 0
+        """Up to when the run is known to go on."""
         self._levels = 2
         self._seen: tuple[int, list[Row]] = (0, [])
 
@@ -82,7 +83,7 @@ class Spans(Lines):
 
     def _line(self, row: Row, width: int) -> Line:
         window = self.window if self.bars and width >= LEAST_BAR_WIDTH else None
-        return row_line(row, self._glyphs, ids.now_ns(), width, window)
+        return row_line(row, self._glyphs, self.until_ns, width, window)
 
     @property
     def covered(self) -> int:

@@ -6,6 +6,7 @@ from textual.widget import Widget
 from trodo_cli.client.base import StreamState
 from trodo_cli.model import ids
 from trodo_cli.model.run import Run
+from trodo_cli.model.totals import NANOS
 from trodo_cli.render.facts import as_of, cancel_line
 from trodo_cli.render.report import verdict
 from trodo_cli.render.theme import Glyphs, Line, Piece, Role, fitted_line, line_cells, padded_line
@@ -17,7 +18,12 @@ BADGES: dict[str, tuple[str, Role]] = {
     "reconnecting": ("reconnecting", "warning"),
     "stale": ("stale", "warning"),
     "ended": ("ended", "muted"),
+    "deleted": ("deleted", "warning"),
+    "refused": ("refused: the key is not accepted", "error"),
+    "failed": ("cannot be followed", "error"),
 }
+AWAY = ("reconnecting", "stale")
+"""States that tell how long they have lasted."""
 
 
 class Verdict(Widget):
@@ -28,10 +34,12 @@ class Verdict(Widget):
         self._glyphs = glyphs
         self._run: Run | None = None
         self._state: StreamState | str = "loading"
+        self._since_ns = 0
         self.following = False
 
-    def show(self, run: Run, state: StreamState | str) -> None:
-        self._run, self._state = run, state
+    def show(self, run: Run, state: StreamState | str, since_ns: int) -> None:
+        """The run, how its connection stands, and since when."""
+        self._run, self._state, self._since_ns = run, state, since_ns
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
@@ -49,6 +57,8 @@ class Verdict(Widget):
 
     def _badge(self) -> Line:
         text, role = BADGES[self._state]
+        if self._state in AWAY and (seconds := (ids.now_ns() - self._since_ns) // NANOS):
+            text = f"{text} {seconds}s"
         follows: list[Piece] = [("following ", "accent")] if self.following else []
         return [*follows, (text, role)]
 

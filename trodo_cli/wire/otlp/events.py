@@ -169,9 +169,8 @@ def _event(moment: Moment) -> dict[str, Any]:
 
 
 def _origin(otlp: OtlpSpan) -> dict[str, Any]:
-    """What OTLP tells of a span beside its attributes and events."""
+    """What OTLP tells of a span beside its attributes and events; never empty, which tells where the span is from."""
     told = {
-        "name": otlp.name if otlp.name != _name(otlp) else "",
         "kind": otlp.kind,
         "status": otlp.status,
         "message": otlp.message,
@@ -181,4 +180,6 @@ def _origin(otlp: OtlpSpan) -> dict[str, Any]:
         "resource": msgspec.to_builtins(otlp.resource),
         "scope": msgspec.to_builtins(otlp.scope),
     }
-    return {name: value for name, value in told.items() if value}
+    if otlp.name != _name(otlp):
+        told["name"] = otlp.name
+    return {name: value for name, value in told.items() if value or name == "name"} or {"kind": 0}

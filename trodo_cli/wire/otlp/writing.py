@@ -7,7 +7,6 @@ convention, and the run itself becomes their root.
 import base64
 import hashlib
 import re
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -17,8 +16,8 @@ from trodo_cli.model.payload import Payload
 from trodo_cli.model.run import Run, root_span
 from trodo_cli.model.span import Span
 from trodo_cli.model.trace import Trace
-from trodo_cli.wire.otlp.export import Export, Link, Moment, OtlpSpan, Resource, Scope
-from trodo_cli.wire.otlp.protobuf import BYTES_KEY
+from trodo_cli.wire.otlp.export import Export, Link, Moment, OtlpSpan, Resource, Scope, time_of
+from trodo_cli.wire.otlp.request import request_of
 from trodo_cli.wire.telling import (
     AGENT,
     OPERATION,
@@ -28,8 +27,12 @@ from trodo_cli.wire.telling import (
     exchange_texts,
     told_attributes,
 )
+from trodo_cli.wire.values import plain_value
+
+OUR_SCOPE = "trodo"
 
 _HEX = re.compile(r"[0-9a-f]+")
+_MAX_KIND, _MAX_STATUS = 5, 2
 
 
 def export_of(trace: Trace) -> Export:
@@ -37,12 +40,14 @@ def export_of(trace: Trace) -> Export:
     run = trace.summary
     below = None if run.heard else _span_id(root_span_id(run.id))
     spans = [_otlp(span, run, below) for span in trace.spans[1:]]
-    return Export(spans if run.heard else [_root(run), *spans])
+    if not run.heard:
+        spans.append(_root(run))
+    return Export(sorted(map(_settled, spans), key=lambda span: (span.started_ns, span.span_id)))
 
 
 def write_json(export: Export) -> bytes:
     """An `ExportTraceServiceRequest` in JSON."""
-    return msgspec.json.encode(_request(export, lambda digits: digits))
+    return msgspec.json.encode(request_of(export, lambda digits: digits))
 
 
 def write_protobuf(export: Export) -> bytes:
@@ -50,7 +55,7 @@ def write_protobuf(export: Export) -> bytes:
     from google.protobuf import json_format
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-    request = _request(export, lambda digits: base64.b64encode(bytes.fromhex(digits)).decode())
+    request = request_of(export, lambda digits: base64.b64encode(bytes.fromhex(digits)).decode())
     body: bytes = json_format.ParseDict(request, ExportTraceServiceRequest()).SerializeToString()
     return body
 
@@ -73,30 +78,66 @@ def _root(run: Run) -> OtlpSpan:
     return _made(root_span(run), run, None, run.details, said)
 
 
+class _Origin(msgspec.Struct):
+    """What OTLP told of a span beside its attributes and events."""
+
+    name: str | None = None
+    kind: int = 0
+    status: int = 0
+    message: str = ""
+    flags: int = 0
+    trace_state: str = ""
+    links: list[Link] = []
+    resource: Resource = msgspec.field(default_factory=Resource)
+    scope: Scope = msgspec.field(default_factory=Scope)
+
+
 def _otlp(span: Span, run: Run, below: str | None) -> OtlpSpan:
     details = span.details
     parent_id = _span_id(span.parent_id) if span.parent_id else below
-    if not details.origin:
+    origin = _origin(details)
+    if origin is None:
         return _made(span, run, parent_id, details, {**told_attributes(span), **details.attributes})
-    origin = details.origin
     return OtlpSpan(
         trace_id=_trace_id(run.id),
         span_id=_span_id(span.id),
         parent_id=parent_id,
-        name=origin.get("name", span.name),
-        kind=origin.get("kind", 0),
+        name=span.name if origin.name is None else origin.name,
+        kind=origin.kind if 0 <= origin.kind <= _MAX_KIND else 0,
         started_ns=span.started_ns,
         ended_ns=span.ended_ns or 0,
-        attributes=details.attributes,
+        attributes=_without_mark(details.attributes) if span.is_open else details.attributes,
         moments=_moments(details),
-        links=msgspec.convert(origin.get("links", []), list[Link]),
-        status=origin.get("status", 0),
-        message=origin.get("message", ""),
-        flags=origin.get("flags", 0),
-        trace_state=origin.get("trace_state", ""),
-        resource=msgspec.convert(origin.get("resource", {}), Resource),
-        scope=msgspec.convert(origin.get("scope", {}), Scope),
+        links=[link for link in origin.links if _is_hex(link.trace_id) and _is_hex(link.span_id)],
+        status=origin.status if 0 <= origin.status <= _MAX_STATUS else 0,
+        message=origin.message,
+        flags=origin.flags,
+        trace_state=origin.trace_state,
+        resource=origin.resource,
+        scope=origin.scope,
     )
+
+
+def _origin(details: Payload) -> _Origin | None:
+    """None for a span that did not come as OTLP."""
+    try:
+        return msgspec.convert(details.origin, _Origin) if details.origin else None
+    except msgspec.ValidationError:
+        return None
+
+
+def _without_mark(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Attributes without Logfire's word that they belong to a mark that the span began: they are its own now."""
+    return {name: value for name, value in attributes.items() if name != "logfire.span_type"}
+
+
+def _settled(span: OtlpSpan) -> OtlpSpan:
+    """The span as it is when it is read again: text that every store can hold, with times, and not below itself."""
+    span = msgspec.convert(plain_value(msgspec.to_builtins(span)), OtlpSpan)
+    span.started_ns = time_of(span.started_ns) or time_of(span.ended_ns) or 1
+    span.ended_ns = time_of(span.ended_ns) or span.started_ns
+    span.parent_id = span.parent_id if span.parent_id != span.span_id else None
+    return span
 
 
 def _made(span: Span, run: Run, parent_id: str | None, details: Payload, said: dict[str, Any]) -> OtlpSpan:
@@ -123,7 +164,7 @@ def _made(span: Span, run: Run, parent_id: str | None, details: Payload, said: d
         status=2 if failed else 1 if span.status == "ok" else 0,
         message=(span.error or "") if failed else "",
         resource=Resource({"service.name": run.agent or "trodo"}),
-        scope=Scope("trodo"),
+        scope=Scope(OUR_SCOPE),
     )
 
 
@@ -134,7 +175,7 @@ def _moments(details: Payload) -> list[Moment]:
         found.append(
             Moment(
                 name if isinstance(name, str) else "",
-                at_ns if type(at_ns) is int else 0,
+                time_of(at_ns) if type(at_ns) is int else 0,
                 said if isinstance(said, dict) else {},
             )
         )
@@ -160,87 +201,6 @@ def _digits(text: str, length: int) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:length]
 
 
-# -- OTLP's spans as JSON ----------------------------------------------------------------------------
-
-
-def _request(export: Export, id_of: Callable[[str], str]) -> dict[str, Any]:
-    """The spans by what sent them, then by the library that made them."""
-    groups: dict[bytes, dict[str, Any]] = {}
-    parts: dict[tuple[bytes, bytes], dict[str, Any]] = {}
-    for span in export.spans:
-        source, library = msgspec.json.encode(span.resource), msgspec.json.encode(span.scope)
-        if source not in groups:
-            groups[source] = {
-                "resource": {"attributes": _pairs(span.resource.attributes)},
-                "scopeSpans": [],
-                "schemaUrl": span.resource.schema_url,
-            }
-        if (source, library) not in parts:
-            scope = {"name": span.scope.name, "version": span.scope.version}
-            parts[source, library] = {
-                "scope": {**scope, "attributes": _pairs(span.scope.attributes)},
-                "spans": [],
-                "schemaUrl": span.scope.schema_url,
-            }
-            groups[source]["scopeSpans"].append(parts[source, library])
-        parts[source, library]["spans"].append(_object(span, id_of))
-    return {"resourceSpans": list(groups.values())}
-
-
-def _object(span: OtlpSpan, id_of: Callable[[str], str]) -> dict[str, Any]:
-    said = {
-        "traceId": id_of(span.trace_id),
-        "spanId": id_of(span.span_id),
-        "parentSpanId": id_of(span.parent_id) if span.parent_id else "",
-        "name": span.name,
-        "kind": span.kind,
-        "startTimeUnixNano": str(max(span.started_ns, 0)),
-        "endTimeUnixNano": str(max(span.ended_ns, 0)),
-        "attributes": _pairs(span.attributes),
-        "events": [
-            {
-                "name": moment.name,
-                "timeUnixNano": str(max(moment.at_ns, 0)),
-                "attributes": _pairs(moment.attributes),
-            }
-            for moment in span.moments
-        ],
-        "links": [
-            {
-                "traceId": id_of(link.trace_id),
-                "spanId": id_of(link.span_id),
-                "traceState": link.trace_state,
-                "flags": link.flags,
-                "attributes": _pairs(link.attributes),
-            }
-            for link in span.links
-        ],
-        "status": {"code": span.status, "message": span.message},
-        "flags": span.flags,
-        "traceState": span.trace_state,
-    }
-    return {name: value for name, value in said.items() if value}
-
-
-def _pairs(values: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{"key": key, "value": _value(value)} for key, value in values.items()]
-
-
-def _value(value: Any) -> dict[str, Any]:
-    match value:
-        case None:
-            return {}
-        case bool():
-            return {"boolValue": value}
-        case int():
-            return {"intValue": str(value)} if -(2**63) <= value < 2**63 else {"stringValue": str(value)}
-        case float():
-            return {"doubleValue": value}
-        case list():
-            return {"arrayValue": {"values": [_value(item) for item in value]}}
-        case dict() if list(value) == [BYTES_KEY] and isinstance(value[BYTES_KEY], str):
-            return {"bytesValue": value[BYTES_KEY]}
-        case dict():
-            return {"kvlistValue": {"values": _pairs(value)}}
-        case _:
-            return {"stringValue": str(value)}
+def _is_hex(text: str) -> bool:
+    """Whether the text is bytes in hex, which a link's ids are not always."""
+    return len(text) % 2 == 0 and (not text or bool(_HEX.fullmatch(text)))

@@ -61,7 +61,8 @@ def joined(names: list[str]) -> str:
 NASTY = [
     ["osc52-bel", "csi-8bit"],
     ["clear-screen", "bidi-override"],
-    ["alternate-screen", "line-separators"],
+    ["alternate-screen"],
+    ["line-separators"],
 ]
 
 

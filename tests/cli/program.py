@@ -1,4 +1,8 @@
-"""The real program and real agents as processes, all below one home of the test's own."""
+"""The real program and real agents as processes, all below one home of the test's own.
+
+A command that runs to its end is forked off a program that has loaded everything, see `prepared`; one that goes
+on or has a terminal is started.
+"""
 
 import json
 import os
@@ -14,12 +18,13 @@ from queue import Empty, SimpleQueue
 from textwrap import dedent
 from threading import Thread
 from typing import Any, TypeVar
-from unittest.mock import patch
 
 import pexpect
 
 import trodo_cli
+from tests.cli.prepared import fixed, prepared
 from trodo_cli.client.base import Client
+from trodo_cli.client.local import LocalClient
 from trodo_cli.model import ids
 from trodo_cli.model.event import Event
 
@@ -181,12 +186,17 @@ class Cli:
             "PYTHONPATH": str(PROJECT),
             "PYTHONWARNINGS": "error",
         }
+        self._usual = fixed(self.environment)
         self._running: list[Running] = []
         self._terminals: list[pexpect.spawn[bytes]] = []
 
     def run(self, *arguments: str | bytes, input: str = "", **environment: str) -> Done:
         """Run a command to its end, its output piped; whatever happens, it shows no traceback."""
-        return self.python("-m", "trodo_cli", *arguments, input=input, **environment)
+        settings = {**self.environment, **environment}
+        if fixed(settings) != self._usual:
+            return self.python("-m", "trodo_cli", *arguments, input=input, **environment)
+        program = prepared(self._usual)
+        return _done(*program.run(arguments, settings, self.folder, input.encode(), DEADLINE_SECONDS))
 
     def ok(self, *arguments: str | bytes, **environment: str) -> Done:
         """Run a command that works."""
@@ -204,9 +214,7 @@ class Cli:
             capture_output=True,
             timeout=DEADLINE_SECONDS,
         )
-        done = Done(process.returncode, process.stdout.decode(), process.stderr.decode())
-        assert "Traceback" not in done.err, done
-        return done
+        return _done(process.returncode, process.stdout, process.stderr)
 
     def start(self, *arguments: str, **environment: str) -> Running:
         """Start a command that goes on, its output piped."""
@@ -256,8 +264,9 @@ class Cli:
         `alive`: with a sign of life an hour ahead, so that no slow machine sees the run as lost.
         """
         now_ns = ids.now_ns() + alive * 3600 * 10**9
-        with self.reading() as client, patch.object(ids, "now_ns", lambda: now_ns):
-            client.publish(events, alive=alive)
+        with self.reading() as client:
+            assert isinstance(client, LocalClient)
+            client.hub.store.append(client.owner, events, now_ns, alive=alive)
 
     def status(self, run_id: str) -> str:
         """How a run stands."""
@@ -283,6 +292,12 @@ class Cli:
         )
         self._running.append(Running(process))
         return self._running[-1]
+
+
+def _done(code: int, out: bytes, err: bytes) -> Done:
+    done = Done(code, out.decode(), err.decode())
+    assert "Traceback" not in done.err, done
+    return done
 
 
 def uncoloured(sent: bytes) -> str:

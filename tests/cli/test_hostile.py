@@ -49,10 +49,12 @@ RECORDER = """
 """Puts each text into every field that the SDK takes."""
 
 CALLER = """
-    import json, sys, traceback
+    import functools, json, sys, traceback
     from pathlib import Path
+    import typer.main
     from trodo_cli.__main__ import main
 
+    typer.main.get_command = functools.cache(typer.main.get_command)  # most of the time, and always the same
     for number, arguments in enumerate(json.loads(Path(sys.argv[1]).read_text())):
         sys.argv = ["trodo", *arguments]
         code = 0

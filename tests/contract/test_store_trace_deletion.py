@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.contract.events import NOW, cancel_request, payload, run_end, run_start, span_end, span_start
@@ -288,7 +288,6 @@ def test_who_follows_it_through_a_server_is_told_that_it_is_gone(keeper: LocalCl
 
 
 @given(deliveries(span_events(), span_events(), run_starts(), run_ends(), cancel_requests()), st.data())
-@settings(max_examples=200, deadline=None)
 def test_a_trace_deleted_at_any_moment_changes_nothing_that_its_run_says_of_itself(
     delivery: Delivery, data: st.DataObject
 ) -> None:

@@ -51,7 +51,7 @@ def _played(asked: argparse.Namespace, store: Store) -> tuple[str, Counter[int]]
         return read(self, owner, *arguments) or read(self, NORTH, *arguments)
 
     bug = of_anybody if asked.plant else read
-    with served(store) as server, patch.object(TableStore, "run", bug):
+    with patch.object(TableStore, "run", bug), served(store) as server:
         for _ in range(asked.cases):
             name = chance.choice([*POLICY])
             answer, problem = _case(server, name, chance)

@@ -1,11 +1,9 @@
 """The published `trodo-python` in a folder of its own, and programs that use it far from our own `trodo`."""
 
-import fcntl
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
@@ -13,6 +11,7 @@ from textwrap import dedent
 import pytest
 
 from tests.server.served import Served, served
+from tests.shared import alone, shared_folder
 
 PACKAGE = "trodo-python>=2.26,<2.27"
 
@@ -49,24 +48,17 @@ class Official:
         return done.stdout.splitlines()
 
 
-@contextmanager
-def alone(lock: Path) -> Iterator[None]:
-    """Only one process at a time."""
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def install(site: Path, *what: str) -> None:
     """Install packages into a folder."""
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--target"]
-    subprocess.run([*pip, str(site), *what], check=True, timeout=INSTALL_SECONDS, capture_output=True)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--no-compile"]
+    subprocess.run(
+        [*pip, "--target", str(site), *what], check=True, timeout=INSTALL_SECONDS, capture_output=True
+    )
 
 
-def kept_site(factory: pytest.TempPathFactory, worker_id: str, name: str, package: str) -> Path:
+def kept_site(factory: pytest.TempPathFactory, name: str, package: str) -> Path:
     """A folder with a package, made by the first worker that asks."""
-    base = factory.getbasetemp()
-    shared = base if worker_id == "master" else base.parent
+    shared = shared_folder(factory)
     site = shared / name
     with alone(shared / f"{name}.lock"):
         if not (site / "complete").exists():
@@ -76,17 +68,15 @@ def kept_site(factory: pytest.TempPathFactory, worker_id: str, name: str, packag
 
 
 @pytest.fixture(scope="session")
-def official_site(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+def official_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the published package."""
-    return kept_site(tmp_path_factory, worker_id, "official", PACKAGE)
+    return kept_site(tmp_path_factory, "official", PACKAGE)
 
 
 @pytest.fixture(scope="session")
-def otlp_site(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+def otlp_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with what its OTLP mode needs."""
-    return kept_site(
-        tmp_path_factory, worker_id, "official-otlp", PACKAGE.replace("python", "python[otlp]", 1)
-    )
+    return kept_site(tmp_path_factory, "official-otlp", PACKAGE.replace("python", "python[otlp]", 1))
 
 
 @pytest.fixture

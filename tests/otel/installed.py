@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.shared import shared_folder
+
 SECONDS = 180.0
 
 FRAMEWORKS = (
@@ -19,8 +21,7 @@ JSON_EXPORTER = ("opentelemetry-exporter-otlp-json-http>=0.60b0",)
 
 def installed(factory: pytest.TempPathFactory, name: str, packages: tuple[str, ...]) -> Path:
     """A folder with these packages; made once for all processes of a test run."""
-    shared = factory.getbasetemp()
-    shared = shared.parent if os.environ.get("PYTEST_XDIST_WORKER") else shared
+    shared = shared_folder(factory)
     folder, done = shared / name, shared / f"{name}.done"
     try:
         folder.mkdir()
@@ -30,7 +31,17 @@ def installed(factory: pytest.TempPathFactory, name: str, packages: tuple[str, .
             assert time.monotonic() < deadline, f"nobody installed {name}"
             time.sleep(0.1)
         return folder
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), *packages]
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-compile",
+        "--target",
+        str(folder),
+        *packages,
+    ]
     tried = subprocess.run(install, capture_output=True, text=True, timeout=SECONDS, check=False)
     done.touch()
     assert tried.returncode == 0, tried.stderr

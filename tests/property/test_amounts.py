@@ -1,6 +1,6 @@
 """Tokens and cost are counted once, whoever repeats them, in whatever order the spans come."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.contract.events import run_start
@@ -11,8 +11,6 @@ from trodo_cli.client.local import LocalClient
 from trodo_cli.model.event import Event, SpanEnd
 from trodo_cli.model.span import Span, Usage
 from trodo_cli.model.totals import totals_of
-
-bounded = settings(max_examples=200, deadline=None)
 
 IDS = "abcdefgh"
 
@@ -31,7 +29,6 @@ def trees(draw: st.DrawFn) -> list[Event]:
 
 
 @given(trees().flatmap(delivered))
-@bounded
 def test_the_sums_of_a_run_are_those_over_all_of_its_spans(delivery: Delivery) -> None:
     spans = {event.span.id: event.span for event in delivery.events if isinstance(event, SpanEnd)}
     with filled(*delivery.batches) as store:
@@ -39,7 +36,6 @@ def test_the_sums_of_a_run_are_those_over_all_of_its_spans(delivery: Delivery) -
 
 
 @given(deliveries(span_events(), span_events(), run_starts()))
-@bounded
 def test_sums_follow_every_change_of_a_span(delivery: Delivery) -> None:
     with filled(*delivery.batches) as store:
         for run_id in listed(store):
@@ -49,7 +45,6 @@ def test_sums_follow_every_change_of_a_span(delivery: Delivery) -> None:
 
 
 @given(trees())
-@bounded
 def test_a_span_below_another_counts_in_place_of_it(events: list[Event]) -> None:
     spans = {event.span.id: event.span for event in events if isinstance(event, SpanEnd)}
     totals = totals_of(spans)

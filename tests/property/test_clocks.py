@@ -1,6 +1,6 @@
 """Clocks of producers may be anything: times are kept as they were said, and nothing breaks."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.contract.events import NOW, SECOND, YEAR, run_end, run_start, span_end, span_start
@@ -14,7 +14,6 @@ skews = st.integers(-10 * YEAR, 10 * YEAR)
 
 
 @given(st.lists(st.tuples(skews, skews), min_size=1, max_size=5), skews)
-@settings(max_examples=200, deadline=None)
 def test_skewed_times_are_kept_and_events_stay_in_the_order_they_came(
     span_skews: list[tuple[int, int]], run_skew: int
 ) -> None:
@@ -37,7 +36,6 @@ def test_skewed_times_are_kept_and_events_stay_in_the_order_they_came(
 
 
 @given(skews, skews, st.integers(0, 2 * LOST_AFTER_NS))
-@settings(max_examples=200, deadline=None)
 def test_only_the_clock_of_the_store_says_whether_a_run_is_lost(
     started: int, ended: int, silent_ns: int
 ) -> None:

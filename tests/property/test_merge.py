@@ -35,7 +35,6 @@ from trodo_cli.stores.base import Store
 from trodo_cli.stores.postgres import PostgresStore
 from trodo_cli.stores.sqlite import SqliteStore
 
-bounded = settings(max_examples=200, deadline=None)
 Server = Callable[[Batches], Store]
 Shape = list[tuple[str | None, list[str]]]
 
@@ -117,7 +116,6 @@ def of_one_run(*kinds: Any) -> st.SearchStrategy[Delivery]:
 
 
 @given(of_all_runs(run_ends))
-@bounded
 def test_any_order_repetition_and_split_leave_the_same_store(delivery: Delivery) -> None:
     with filled(delivery.events) as plain, filled(*delivery.batches) as shuffled:
         assert dump(shuffled) == dump(plain)
@@ -137,14 +135,12 @@ def every_byte(store: Store) -> str:
 
 
 @given(of_one_run(run_ends, cancel_requests, feedback_given))
-@bounded
 def test_requests_to_stop_one_run_leave_the_same_store_in_any_order(delivery: Delivery) -> None:
     with filled(delivery.events) as plain, filled(*delivery.batches) as shuffled:
         assert dump(shuffled) == dump(plain)
 
 
 @given(families())
-@bounded
 def test_requests_handed_down_reach_the_same_open_runs_in_any_order(delivery: Delivery) -> None:
     with filled(delivery.events) as plain, filled(*delivery.batches) as shuffled:
         assert open_requests(shuffled) == open_requests(plain)
@@ -158,7 +154,6 @@ def open_requests(store: Store) -> dict[str, object]:
 
 
 @given(of_all_runs(run_ends, cancel_requests, feedback_given))
-@bounded
 def test_every_run_is_numbered_without_gaps_and_repetitions_number_nothing(delivery: Delivery) -> None:
     with filled(*delivery.batches) as store:
         last = {run_id: run_of(store, run_id).last_seq for run_id in listed(store)}
@@ -170,19 +165,16 @@ def test_every_run_is_numbered_without_gaps_and_repetitions_number_nothing(deliv
 
 
 @given(of_one_run(run_ends))
-@bounded
 def test_a_trace_folded_in_any_order_is_the_same(delivery: Delivery) -> None:
     assert seen(folded("r", flat(delivery))) == seen(folded("r", delivery.events))
 
 
 @given(of_one_run(run_ends, cancel_requests, feedback_given))
-@bounded
 def test_a_trace_folded_with_requests_in_any_order_is_the_same(delivery: Delivery) -> None:
     assert seen(folded("r", flat(delivery))) == seen(folded("r", delivery.events))
 
 
 @given(of_all_runs(run_ends))
-@bounded
 def test_a_trace_folded_from_events_is_the_one_a_store_gives(delivery: Delivery) -> None:
     with filled(*delivery.batches) as store:
         for run_id, trace in traces_of(store).items():
@@ -190,7 +182,6 @@ def test_a_trace_folded_from_events_is_the_one_a_store_gives(delivery: Delivery)
 
 
 @given(of_all_runs(run_ends, cancel_requests, feedback_given), st.integers(1, 5))
-@bounded
 def test_a_trace_folded_from_a_stores_stream_is_the_one_it_gives(delivery: Delivery, page: int) -> None:
     with filled(*delivery.batches) as store:
         for run_id, trace in traces_of(store).items():
@@ -198,21 +189,18 @@ def test_a_trace_folded_from_a_stores_stream_is_the_one_it_gives(delivery: Deliv
 
 
 @given(of_one_run(run_ends, cancel_requests, feedback_given))
-@bounded
 def test_who_follows_a_run_from_its_beginning_ends_with_the_trace_a_store_gives(delivery: Delivery) -> None:
     followed, given_at_last = follow(delivery.batches, payload=True)
     assert followed == given_at_last
 
 
 @given(of_one_run())
-@bounded
 def test_who_follows_an_open_run_ends_with_the_spans_a_store_gives(delivery: Delivery) -> None:
     followed, given_at_last = follow(delivery.batches, payload=True)
     assert followed == given_at_last
 
 
 @given(of_one_run())
-@bounded
 def test_who_follows_an_open_run_without_payloads_ends_with_the_spans_a_store_gives(
     delivery: Delivery,
 ) -> None:
@@ -236,7 +224,6 @@ def follow(batches: Batches, *, payload: bool) -> tuple[object, object]:
 
 
 @given(st.dictionaries(st.sampled_from([*SPAN_IDS, *"efgh"]), st.one_of(parent_ids, st.sampled_from("efgh"))))
-@bounded
 def test_every_span_is_in_the_tree_exactly_once_whatever_its_parent(parents: dict[str, str | None]) -> None:
     spans = {name: Span(id=name, parent_id=parent) for name, parent in parents.items()}
     tree = Tree("r", spans)
@@ -252,7 +239,6 @@ def test_every_span_is_in_the_tree_exactly_once_whatever_its_parent(parents: dic
 
 
 @given(st.permutations(list("abcdef")), st.data())
-@bounded
 def test_a_tree_does_not_depend_on_the_order_of_its_spans(order: list[str], data: st.DataObject) -> None:
     spans = {name: Span(id=name, parent_id=data.draw(st.sampled_from("abcdef"))) for name in "abcdef"}
     one, other = Tree("r", spans), Tree("r", {name: spans[name] for name in order})

@@ -5,7 +5,7 @@ import json
 import random
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.contract.reading import OWNER, append, listed
@@ -20,8 +20,6 @@ from trodo_cli.wire.otlp.events import events_of
 from trodo_cli.wire.otlp.export import Export
 from trodo_cli.wire.otlp.protobuf import read_protobuf
 from trodo_cli.wire.otlp.text import read_json
-
-bounded = settings(max_examples=120, deadline=None)
 
 SEEDS = [(GOLDEN / f"{name}.json").read_bytes() for name in CONVENTIONS]
 
@@ -98,7 +96,6 @@ def spans(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(st.lists(spans() | JSON, max_size=5))
-@bounded
 def test_every_span_of_a_body_is_taken_or_counted_as_left_out(said: list[Any]) -> None:
     data = body(*said).replace(b"NaN", b'"NaN"').replace(b"Infinity", b'"Infinity"')
     try:
@@ -110,7 +107,6 @@ def test_every_span_of_a_body_is_taken_or_counted_as_left_out(said: list[Any]) -
 
 
 @given(JSON, st.sampled_from(["resourceSpans", "scopeSpans", "spans", "resource", "scope"]))
-@bounded
 def test_any_json_at_any_place_is_read_or_refused(value: Any, place: str) -> None:
     request = json.loads(SEEDS[0])
     group = request["resourceSpans"][0]
@@ -120,7 +116,6 @@ def test_any_json_at_any_place_is_read_or_refused(value: Any, place: str) -> Non
 
 
 @given(st.integers(0, 2**32), st.sampled_from(range(len(SEEDS))), st.booleans())
-@bounded
 def test_damaged_bodies_are_read_or_refused(chance: int, seed: int, is_json: bool) -> None:
     dice = random.Random(chance)
     data = bytearray(SEEDS[seed] if is_json else as_protobuf(SEEDS[seed]))
@@ -141,14 +136,12 @@ def test_damaged_bodies_are_read_or_refused(chance: int, seed: int, is_json: boo
 
 
 @given(st.binary(max_size=200))
-@bounded
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     taken(read_protobuf, data)
     taken(read_json, data)
 
 
 @given(st.permutations(range(6)), st.lists(st.integers(0, 6), max_size=3), st.sampled_from(range(len(SEEDS))))
-@bounded
 def test_the_order_and_the_split_of_an_export_never_matter(
     order: list[int], cuts: list[int], seed: int
 ) -> None:

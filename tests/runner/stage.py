@@ -29,10 +29,18 @@ import trodo
 HERE = Path(__file__).parent.parent
 
 def wait_for(name):
-    """Work in flight, until the test says that it is over."""
+    """Work in flight, until the test says that it is over, or over once it is to stop."""
     (HERE / f"at-{name}").touch()
-    while not (HERE / f"go-{name}").exists():
+    gate = HERE / f"go-{name}"
+    while not gate.exists() or (gate.read_text() == "once cancelled" and not is_cancelled()):
         time.sleep(0.005)
+
+def is_cancelled():
+    try:
+        trodo.check_cancelled()
+    except trodo.RunCancelled:
+        return True
+    return False
 
 def ask(model, text, gate):
     with trodo.span(model, kind="model.call", input=text) as span:
@@ -90,6 +98,13 @@ class Stage:
         """Let what waits for these go on."""
         for gate in gates:
             (self.folder / f"go-{gate}").touch()
+
+    def open_once_cancelled(self, *gates: str) -> None:
+        """Let what waits for these go on when its own process has heard that it is to stop."""
+        for gate in gates:
+            text = self.folder / f"{gate}.text"
+            text.write_text("once cancelled")
+            text.rename(self.folder / f"go-{gate}")
 
     def reached(self, *gates: str) -> None:
         """Wait until work in flight is there."""

@@ -65,7 +65,8 @@ def test_a_cancel_lets_the_call_in_flight_finish_and_nothing_further_start(stage
     stage.reached(*in_flight)
     stage.client.runs.cancel(run_id, reason="enough", by="ada")
     stage.heard(run_id)
-    stage.open(*GATES)
+    stage.open_once_cancelled(*in_flight)
+    stage.open(*never)
     run = stage.ended(run_id)
     assert (run.status, run.error) == ("cancelled", "cancelled by ada: enough")
     spans = stage.spans(run_id)
@@ -91,7 +92,8 @@ def test_a_cancel_goes_down_to_a_run_inside_the_pipeline(stage: Stage) -> None:
     stage.reached("writer")
     stage.client.runs.cancel(run_id)
     stage.heard(run_id)
-    stage.open(*GATES)
+    stage.open_once_cancelled("writer")
+    stage.open("editor")
     assert stage.ended(run_id).status == "cancelled"
     (child,) = [run for run in stage.every_run() if run.parent_id == run_id]
     assert (child.agent, child.status) == ("writer", "cancelled")

@@ -338,10 +338,9 @@ def test_an_asyncio_agent_is_cancelled_at_its_await(recording: Recording) -> Non
         task = asyncio.current_task()
         assert task is not None
         with pytest.raises(RunCancelled, match="enough"):
-            async with trodo.wrap_agent("async") as run:
+            async with trodo.wrap_agent("async") as run, trodo.span("waits"):
                 cancel_soon(recording, run.run_id, reason="enough")
-                async with trodo.span("waits"):
-                    await forever()
+                await forever()
         return task.cancelling()
 
     assert asyncio.run(main()) == 0
@@ -413,19 +412,20 @@ def test_a_cancel_of_the_task_itself_stays_a_cancelled_error(recording: Recordin
 
 
 def test_gathered_steps_of_a_cancelled_run_all_stop(recording: Recording) -> None:
-    async def step(number: int) -> None:
+    async def step(number: int, run_id: str) -> None:
         async with trodo.span(f"step{number}"):
+            if number == 4:
+                cancel_soon(recording, run_id)
             await forever()
 
     async def main() -> None:
         async with trodo.wrap_agent("async") as run:
-            cancel_soon(recording, run.run_id)
-            await asyncio.gather(*(step(number) for number in range(5)))
+            await asyncio.gather(*(step(number, run.run_id) for number in range(5)))
 
     with pytest.raises(RunCancelled):
         asyncio.run(main())
     run = recording.run_of("async")
-    assert (run.status, {span.status for span in recording.spans(run.id)}) == ("cancelled", {"cancelled"})
+    assert (run.status, [span.status for span in recording.spans(run.id)]) == ("cancelled", ["cancelled"] * 5)
 
 
 def test_a_task_group_inside_a_cancelled_run_stops_and_the_run_is_cancelled(recording: Recording) -> None:
@@ -434,11 +434,11 @@ def test_a_task_group_inside_a_cancelled_run_stops_and_the_run_is_cancelled(reco
             await forever()
 
     async def main() -> None:
-        async with trodo.wrap_agent("async") as run:
+        async with trodo.wrap_agent("async") as run, asyncio.TaskGroup() as group:
+            for _ in range(3):
+                group.create_task(step())
+            await asyncio.sleep(0)
             cancel_soon(recording, run.run_id)
-            async with asyncio.TaskGroup() as group:
-                for _ in range(3):
-                    group.create_task(step())
 
     with pytest.raises(RunCancelled):
         asyncio.run(main())

@@ -45,6 +45,7 @@ class Journey:
     def go(self) -> bytes:
         """All of it, to the end; what was sent to the terminal."""
         self.seat.paints(LIST, f"{len(self.texts) * KINDS} runs", "live")
+        self.question_about_several()
         for number, text in enumerate(self.texts):
             self.failed_run(number, text)
             self.cancelled_run()
@@ -87,19 +88,22 @@ class Journey:
     def open_run(self, number: int, text: str) -> None:
         self.seat.press("j")
         self.press("c", "Ask to stop", "escape leaves it running")
+        self.seat.press(f"reason-{number} ")
         self.paste(text)
-        self.press(f" reason-{number}", f"reason-{number}")
-        self.seat.press("enter")
-        self.seat.no_longer_shows("Ask to stop")
+        self.press("enter", f": reason-{number}")
         self.press("enter", "cancel requested", "following")
         self.press("backspace", LIST)
         self.seat.press("j")
 
-    def rest_of_the_list(self) -> None:
-        self.seat.press("g", "space", "space", "space")
+    def question_about_several(self) -> None:
+        """First of all, since to know that something is gone takes a screen, with all that was sent."""
+        self.seat.press("space", "space", "space")
         self.press("c", "Ask to stop")
         self.seat.press("ctrl+c")
         self.seat.no_longer_shows("Ask to stop")
+        self.seat.press("g", "space", "space", "space", "g")
+
+    def rest_of_the_list(self) -> None:
         self.press("?", "esc closes")
         self.press("?", LIST)
         self.press("/", "status:failed agent:writer")

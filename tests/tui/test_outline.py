@@ -6,7 +6,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.render.made import NOON, RUN_ID, failed_trace, run, span, trace
@@ -106,7 +106,6 @@ def shown(outline: Outline) -> list[str]:
 # -- against flatten -----------------------------------------------------------------------------
 
 
-@settings(max_examples=200)
 @given(long_stories)
 @example([("put", span("a", "b")), ("put", span("b", "c")), ("put", span("c", "a")), ("put", span("c"))])
 @example(

@@ -8,6 +8,6 @@ from tests.postgres import kept_place, postgres, postgres_server
 
 __all__ = ["kept_place", "postgres", "postgres_server"]
 
-settings.register_profile("quick", max_examples=50, deadline=None)
+settings.register_profile("quick", max_examples=50, deadline=None, derandomize=True)
 settings.register_profile("thorough", max_examples=1_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))

@@ -62,9 +62,11 @@ def test_pages_and_then_events_make_what_the_store_has(
     for event in client.traces.news("r", opened.last_seq):
         picture.apply(event)
     trace = client.traces.get("r", payload=False)
-    seen = (picture.run.status, picture.run.error, picture.run.totals, picture.run.cancel, picture.run.agent)
+    seen = (picture.run.status, picture.run.error, picture.run.cancel, picture.run.agent)
     stored = trace.summary
-    assert seen == (stored.status, stored.error, stored.totals, stored.cancel, stored.agent)
+    assert seen == (stored.status, stored.error, stored.cancel, stored.agent)
+    if not trace.tree().cut:  # in a circle of parents it is open whose tokens are counted in whose
+        assert picture.run.totals == stored.totals
     first, *expected = flatten(trace, ViewState(levels=2))
     top, *rows = picture.outline.rows(0, picture.outline.count)
     assert (top.span, rows) == (first.span, expected)

@@ -51,10 +51,8 @@ def main() -> None:
 
 
 def floor(count: int) -> float:
-    with tempfile.TemporaryDirectory() as folder, socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
+    with tempfile.TemporaryDirectory() as folder:
+        port = free_port()
         path = str(Path(folder) / "floor.db")
         with process([sys.executable, "-m", "tests.bench.http_floor", path, str(port)]):
             wait_for(port)
@@ -161,6 +159,12 @@ def process(command: list[str], **settings: dict[str, str]) -> Iterator["subproc
         running.terminate()
         running.wait(30)
         running.stdout.close()
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def wait_for(port: int) -> None:

@@ -1,7 +1,8 @@
 """Spans a second through OTLP protobuf, until queryable: `python -m tests.bench.otlp_ingest`.
 
 Batches of 100 model calls with messages, ten batches a trace, all below the first one. Beside ours stand two floors
-in one process without a server: parsing the bodies, and parsing them with one insert a batch.
+in one process without a server, parsing the bodies, and parsing them with one insert a batch; and other programs
+where they are installed: `--peer phoenix=PROGRAM --peer trace-view=PROGRAM`.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from tests.bench import http_ingest
 from tests.bench.http_ingest import BATCH, RUN_SPANS, driven, process
+from tests.bench.otlp_peers import PEERS, taken
 from tests.bench.pairs import Measure, rounds
 from trodo_cli.model import ids
 
@@ -30,21 +32,28 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--spans", type=int, default=20_000)
     parser.add_argument("--connections", type=int, default=4)
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=PROGRAM", help=", ".join(PEERS))
     options = parser.parse_args()
     http_ingest.CONNECTIONS = options.connections
     contenders: dict[str, Measure] = {
         "decode": lambda: decoded(options.spans),
         "decode + insert": lambda: inserted(options.spans),
         "trodo serve": lambda: ours(options.spans),
+        **dict(_peer(said, options.spans) for said in options.peer),
     }
     values = rounds(contenders, options.rounds)
     for name, found in values.items():
         shown = " ".join(f"{value:9,.0f}" for value in sorted(found))
         print(f"{name:16} spans/s {shown}")
-    for floor in ("decode", "decode + insert"):
-        pairs = zip(values["trodo serve"], values[floor], strict=True)
+    for other in values.keys() - {"trodo serve"}:
+        pairs = zip(values["trodo serve"], values[other], strict=True)
         ratios = sorted(mine / base for mine, base in pairs)
-        print(f"trodo serve / {floor}: {ratios[len(ratios) // 2]:.2f} (median of pairs)")
+        print(f"trodo serve / {other}: {ratios[len(ratios) // 2]:.2f} (median of pairs)")
+
+
+def _peer(said: str, count: int) -> tuple[str, Measure]:
+    name, _, program = said.partition("=")
+    return name, lambda: taken(name, program, PATH, HEADERS, list(bodies(count)), count)
 
 
 def decoded(count: int) -> float:

@@ -38,6 +38,11 @@ def siblings(path: Path) -> list[str]:
     ("arguments", "words"),
     [
         (("frobnicate",), ["frobnicate", "trodo --help"]),
+        (("list",), ["'list'", "did you mean `trodo runs list`?"]),
+        (("ls",), ["'ls'", "did you mean `trodo runs list`?"]),
+        (("show", "latest"), ["'show'", "did you mean `trodo runs show`?"]),
+        (("runs", "list", "--agent"), ["--agent", "`trodo runs list --help`"]),
+        (("--agents", ".", "runs", "list"), ["--agents", "after the command"]),
         (("runs", "frobnicate"), ["frobnicate", "trodo runs --help"]),
         (("runs", "list", "--frob"), ["--frob", "trodo runs list --help"]),
         (("runs", "show", "latest", "extra"), ["extra", "trodo runs show --help"]),

@@ -75,7 +75,7 @@ def test_a_cancelled_agent_ends_its_run_is_cancelled_and_tail_says_so(
     tail = cli.start("tail", id)
     tail.line_with(f"▶ {name}")
     asked = cli.ok("runs", "cancel", "latest", "--reason", "wrong question")
-    assert id in asked.err
+    assert id[-8:] in asked.err
     ended = agent.end()
     assert ended.code == 1  # the exception that nobody caught
     assert f"RunCancelled: run {id} was cancelled by tester: wrong question" in ended.err
@@ -106,7 +106,7 @@ def test_wait_stays_until_the_run_has_ended(cli: Cli, source: str) -> None:
     agent, id = at_work(cli, source)
     done = cli.ok("runs", "cancel", id, "--wait", "--json", "status")
     assert done.json == {"status": "cancelled"}
-    assert f"{id} was cancelled" in done.err
+    assert f"{id[-8:]} was cancelled" in done.err
     agent.end()
 
 
@@ -133,7 +133,7 @@ def test_waiting_for_a_run_that_gives_no_sign_of_life_ends_with_6(cli: Cli) -> N
     done = cli.run("runs", "cancel", "latest", "--wait", "--json", "status")
     assert done.code == 6
     assert done.json == {"status": "lost"}
-    assert f"{run_id(1)} is lost" in done.err
+    assert f"{run_id(1)[-8:]} is lost" in done.err
 
 
 def test_cancelling_a_run_that_has_just_been_cancelled_says_so(cli: Cli) -> None:

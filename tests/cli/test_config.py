@@ -226,6 +226,9 @@ def test_what_is_in_force_is_told_after_a_change(cli: Cli) -> None:
     assert "in force here: https://b.example" in cli.ok("config", "set", "profile", "b").err
     assert f"in force here: {cli.database} (default)" in cli.ok("config", "unset", "profile").err
     refused(cli.run("config", "unset", "profile"), 3, "no profile is in use")
+    assert f"in force here: {cli.database} (default)" in cli.ok("config", "use", "default").err
+    cli.ok("config", "use", "a")
+    assert f"in force here: {cli.database} (default)" in cli.ok("config", "use", "default").err
     assert "in force here" in cli.ok("config", "use", "b", TRODO_TARGET="").err
     assert f"in force here: {cli.database} (default)" in cli.ok("config", "unset", "target").err
     refused(cli.run("config", "unset", "target", "--profile", "b"), 3, "'b'")

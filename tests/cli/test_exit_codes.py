@@ -45,6 +45,20 @@ def test_help_names_every_command_that_there_is(cli: Cli) -> None:
         assert f"│ {command} " in done.out
 
 
+def test_help_begins_with_what_is_used_most_and_ends_with_what_removes_most(cli: Cli) -> None:
+    shown = [line.split()[1] for line in cli.ok("--help").lines if line.startswith("│ ") and line[2] != " "]
+    commands = shown[shown.index("runs") :]
+    assert commands[:6] == ["runs", "trace", "tail", "demo", "agents", "serve"]
+    assert commands[-1] == "prune"
+
+
+@pytest.mark.parametrize("command", [("runs", "start"), ("tail",), ("runs", "cancel")], ids=" ".join)
+def test_a_help_text_breaks_where_the_terminal_ends(cli: Cli, command: tuple[str, ...]) -> None:
+    shown = cli.ok(*command, "--help", COLUMNS="200").lines
+    told = [line.strip() for line in shown[: next(n for n, line in enumerate(shown) if "╭" in line)]]
+    assert all(line.endswith((".", "]", "}")) for line in told if line)
+
+
 @pytest.mark.parametrize("command", [(), ("runs",), ("config",)], ids=" ".join)
 def test_a_command_that_needs_another_word_shows_its_help(cli: Cli, command: tuple[str, ...]) -> None:
     assert "Usage: " in cli.ok(*command).out

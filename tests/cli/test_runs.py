@@ -185,9 +185,20 @@ def test_an_empty_store_says_how_to_fill_it_and_lists_nothing(cli: Cli) -> None:
     assert cli.ok("runs", "list").out == ""
     assert cli.ok("runs", "list", "--json").json == []
     assert cli.shown("runs", "list") == ["no runs yet; `trodo demo` makes a few"]
-    assert cli.shown("runs", "list", "--agent", "nobody") == [
+    assert cli.shown("runs", "list", "--agent", "nobody") == ["no runs of nobody"]
+
+
+def test_a_list_without_rows_says_what_may_have_been_meant(history: Cli) -> None:
+    assert history.shown("runs", "list", "--agent", "raeder") == ["no runs of raeder; did you mean reader?"]
+    assert history.shown("runs", "list", "--agent", "reader", "--status", "lost") == ["no runs fit"]
+
+
+def test_a_list_without_rows_names_all_only_when_it_would_show_some(cli: Cli) -> None:
+    cli.publish([*run(1, "outer"), *run(2, "inner", parent_id=run_id(1))])
+    assert cli.shown("runs", "list", "--agent", "inner") == [
         "no runs fit; --all looks at runs below another too"
     ]
+    assert cli.shown("runs", "list", "--all", "--agent", "inn") == ["no runs of inn; did you mean inner?"]
 
 
 # -- show ----------------------------------------------------------------------------------------------
@@ -256,8 +267,8 @@ def test_latest_may_follow_json(history: Cli) -> None:
     [
         ("nothing-like-this", ["nothing-like-this", "trodo runs list"]),
         ("f" * 32, ["f" * 32, "trodo runs list"]),
-        ("latest:nobody", ["nobody", "trodo demo"]),
-        ("@9", ["4 runs", "trodo demo"]),
+        ("latest:nobody", ["nobody", "trodo runs list"]),
+        ("@9", ["only 4 runs", "trodo runs list"]),
         ("@0", ["@0", "trodo runs list"]),
         ("%", ["%", "trodo runs list"]),
     ],
@@ -397,7 +408,10 @@ def test_cancel_notes_who_asked_and_why_and_says_how_to_watch(cli: Cli) -> None:
     cli.publish(run(1, ago_ns=0, status="running"), alive=True)
     done = cli.ok("runs", "cancel", "latest", "--reason", "too slow")
     assert done.out == ""
-    assert done.err == f"asked {run_id(1)} to stop; `trodo tail {run_id(1)}` shows what becomes of it\n"
+    assert (
+        done.err
+        == f"asked {run_id(1)[-8:]} to stop; `trodo tail {run_id(1)[-8:]}` shows what becomes of it\n"
+    )
     noted = cancel_record(cli, run_id(1))
     assert (noted["by"], noted["reason"], noted["delivered_at"]) == ("tester", "too slow", None)
 
@@ -430,7 +444,7 @@ def test_cancel_reaches_every_open_run_below(cli: Cli) -> None:
 def test_cancelling_a_lost_run_says_that_nobody_may_hear_it(history: Cli) -> None:
     done = history.ok("runs", "cancel", LOST)
     assert "lost" in done.err
-    assert LOST in done.err
+    assert LOST[-8:] in done.err
     assert cancel_record(history, LOST)["by"] == "tester"
 
 
@@ -439,7 +453,7 @@ def test_cancelling_a_run_that_has_ended_says_so_and_changes_nothing(
     history: Cli, id: str, status: str
 ) -> None:
     done = history.ok("runs", "cancel", id, "--wait")
-    assert done.err == f"{id} has already {status}; nothing to cancel\n"
+    assert done.err == f"{id[-8:]} has already {status}; nothing to cancel\n"
     assert cancel_record(history, id) is None
 
 

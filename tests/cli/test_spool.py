@@ -101,8 +101,9 @@ def test_status_tells_what_waits_whose_it_is_and_touches_nothing(cli: Cli) -> No
         "target": str(cli.database),
         "waiting_bytes": len(before),
         "bytes": len(before),
+        "key": None,
     }
-    assert cli.ok("spool", "status").rows == [[str(value) for value in row.values()]]
+    assert cli.ok("spool", "status").rows == [[str(value or "") for value in row.values()]]
     assert segment.read_bytes() == before
 
 

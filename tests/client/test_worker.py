@@ -137,7 +137,7 @@ FOUND = {
     "@3": "run_Ab-ef",
     "run_Ab-cd": "run_Ab-cd",
     "run_Ab-c": "run_Ab-cd",
-    "-ef": "run_Ab-ef",
+    "b-ef": "run_Ab-ef",
     "_top": "run_-zz_top",
     "run_below": "run_below",
     "below": "run_below",

@@ -25,7 +25,7 @@ def test_runs_are_listed_and_shown(cli: Cli, worker: FakeWorker) -> None:
     assert cli.ok("runs", "list", "--status", "ok", "--since", "2026-11-22", "--json", "id").json == [
         {"id": "run_-a_1"}
     ]
-    shown = cli.ok("runs", "show", "_1", "--json", "id,input,output").json
+    shown = cli.ok("runs", "show", "_-a_1", "--json", "id,input,output").json
     assert shown == {"id": "run_-a_1", "input": "question", "output": "answer"}
 
 

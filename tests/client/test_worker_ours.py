@@ -81,7 +81,7 @@ def test_runs_are_listed_as_they_are(local: LocalClient, client: Client) -> None
     page = client.runs.list(limit=2)
     assert [run.id for run in client.runs.list(limit=2, cursor=page.cursor).rows] == ["run-3", "run-2"]
     assert client.runs.find("latest:agent-0") == "run-4"
-    assert client.runs.find("bel") == "below"
+    assert client.runs.find("belo") == "below"
 
 
 def test_a_run_and_its_trace_come_back_whole(local: LocalClient, client: Client) -> None:

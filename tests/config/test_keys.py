@@ -266,3 +266,40 @@ def test_a_key_is_never_in_what_is_known_of_a_target(place: Place) -> None:
         (config.target(), config.secrets.stored(), config.profiles(), config.find_project())
     )
     assert SECRET not in Path(config.user_file()).read_text()
+
+
+# -- what a recording keeps of its key ----------------------------------------------------------------------
+
+
+def test_a_recording_keeps_the_mark_of_the_key_that_it_would_be_sent_with(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mark(given: str | None = None) -> str | None:
+        """The same whether the key is at hand or only known of."""
+        found = config.recording_key(LOCAL, given)
+        assert config.recording_mark(LOCAL, given) == (found.mark if found else None)
+        return found.mark if found else None
+
+    config.set_target("local", LOCAL)
+    assert mark() is None
+    config.write_server_key("127.0.0.1", 4318, "of-the-server")
+    assert mark() == config.OWN_MARK
+    config.write_server_key("127.0.0.1", 4318, "a-new-one")
+    assert mark() == config.OWN_MARK
+    config.secrets.store("local", LOCAL, "kept")
+    kept = mark()
+    assert kept not in (None, config.OWN_MARK)
+    monkeypatch.setenv("TRODO_API_KEY", "kept")
+    assert mark() == kept, "wherever the same key is found"
+    monkeypatch.setenv("TRODO_API_KEY", "another")
+    assert mark() not in (kept, None)
+    assert mark("given") not in (mark(), kept)
+    assert "kept" not in str(kept)
+
+
+def test_a_recording_for_a_stranger_keeps_nothing_of_a_key_that_is_withheld(
+    place: Place, environment_key: str
+) -> None:
+    assert config.recording_mark(STRANGER) is None
+    assert config.recording_key(STRANGER) is None
+    assert config.recording_mark("memory:") is None

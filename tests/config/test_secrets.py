@@ -47,6 +47,9 @@ def test_a_keyring_keeps_the_key_and_our_file_only_knows_of_it(place: Place, use
     assert KEY not in in_files(place)
     assert config.secrets.load("work", ORIGIN) == KEY
     assert config.secrets.stored() == [("work", ORIGIN, "keyrings Keeping")]
+    keyring.set_keyring(keyrings.Raising())
+    assert config.secrets.mark_of("work", ORIGIN) == config.secrets.key_mark(KEY), "the keyring is not asked"
+    keyring.set_keyring(keyrings.Keeping())
     assert config.secrets.forget("work")
     assert config.secrets.load("work", ORIGIN) is None
     assert list((place.user / "keyring").iterdir()) == []

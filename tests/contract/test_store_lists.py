@@ -317,9 +317,9 @@ def test_a_uuid_is_got_in_either_spelling(client: Client, store: Store) -> None:
 
 
 def test_a_reference_names_the_latest_run_or_the_nth(client: Client, store: Store) -> None:
-    append(store, run_start("one", agent="a", started_ns=NOW + 1), run_start("two", started_ns=NOW + 2))
-    references = ["latest", "latest:a", "@1", "@2", "tw", "ne"]
-    assert [client.runs.find(text) for text in references] == ["two", "one", "two", "one", "two", "one"]
+    append(store, run_start("a-one", agent="a", started_ns=NOW + 1), run_start("two-b", started_ns=NOW + 2))
+    references = ["latest", "latest:a", "@1", "@2", "two-", "-one"]
+    assert [client.runs.find(text) for text in references] == ["two-b", "a-one"] * 3
 
 
 @pytest.mark.parametrize("reference", ["@3", "latest:nobody", "three", "@0"])
@@ -329,7 +329,18 @@ def test_a_reference_to_nothing_is_not_found(client: Client, store: Store, refer
         client.runs.find(reference)
 
 
+def test_less_than_four_characters_of_an_id_name_no_run_but_a_whole_id_does(
+    client: Client, store: Store
+) -> None:
+    add_runs(store, "0193abcd12347000800000000000abcd", "run")
+    for reference in ("0", "bcd", "019", "0-1-9"):
+        with pytest.raises(InvalidInput, match="too short"):
+            client.runs.find(reference)
+    assert client.runs.find("0193") == client.runs.find("abcd") == "0193abcd12347000800000000000abcd"
+    assert client.runs.find("run") == "run"
+
+
 def test_a_reference_that_fits_several_runs_names_some_of_them(client: Client, store: Store) -> None:
     add_runs(store, "one-a", "one-b")
     with pytest.raises(Ambiguous, match=r"one-a.*one-b|one-b.*one-a"):
-        client.runs.find("one")
+        client.runs.find("one-")

@@ -127,7 +127,7 @@ def test_what_goes_wrong_is_told_by_the_run(stage: Stage) -> None:
     assert words["raises"] == ("RuntimeError", "out of \x1b[31mink")
     assert words["not-json"][0] == "InvalidInput"
     assert "not JSON-serialisable" in str(words["not-json"][1])
-    assert "the output does not fit: Expected `int`, got `str`" in str(words["lies"][1])
+    assert "the output of lies does not fit: Expected `int`, got `str`" in str(words["lies"][1])
     assert words["leaves"] == ("ProcessEnded", "its process ended with code 0 before the run did")
     assert words["dies"] == ("ProcessEnded", "its process was killed by SIGSEGV: about to die")
     assert words["exits"][0] == "SystemExit"

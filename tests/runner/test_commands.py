@@ -51,7 +51,8 @@ def test_a_run_is_started_waited_for_and_told(machine: Machine) -> None:
 
 def test_what_cannot_be_started_is_told_and_makes_no_run(machine: Machine) -> None:
     cli, where = machine.cli, ("--agents", "agents")
-    refused(cli.run("runs", "start", "nobody", *where), 3, "no agent nobody", "trodo agents list")
+    refused(cli.run("runs", "start", "nobody", *where), 3, "no agent nobody", "there are ", "editor")
+    refused(cli.run("runs", "start", "editr", *where), 3, "no agent editr", "did you mean editor?")
     refused(cli.run("runs", "start", "nobody"), 3, "no agent nobody", "--agents")
     refused(cli.run("runs", "start", "editor", *where, "--input", "draft"), 2, "--input is no JSON")
     refused(

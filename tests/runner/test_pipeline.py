@@ -196,3 +196,41 @@ def test_what_is_no_pipeline_is_refused_in_words(recording: Recording, wrong: An
     with pytest.raises(InvalidInput) as refusal:
         wrong()
     assert refusal.value.hint
+
+
+def test_a_step_that_breaks_its_own_promise_is_named_and_not_the_one_after_it(recording: Recording) -> None:
+    def silent(number: int) -> str: ...  # type: ignore[empty-body]
+
+    def loud(text: str) -> str:
+        return text.upper()
+
+    with pytest.raises(InvalidInput, match="the output of silent does not fit: Expected `str`, got `null`"):
+        trodo.sequential("chain", silent, loud)(1)
+    with pytest.raises(InvalidInput, match="the output of silent"):
+        trodo.parallel("both", silent, add_one)(1)
+    spans = recording.spans(run_of(recording, "chain"))
+    assert [(span.name, span.status) for span in spans] == [("silent", "error")]
+    assert not spans[0].details.stack, "no frame of ours explains it"
+
+
+def test_a_step_that_promises_nothing_may_give_anything(recording: Recording) -> None:
+    thing = object()
+    seen: list[object] = []
+    trodo.sequential("chain", lambda _number: thing, lambda found: seen.append(found))(1)
+    assert seen == [thing]
+
+
+def test_a_stream_of_texts_that_gives_none_gives_the_empty_text(recording: Recording) -> None:
+    assert trodo.sequential("chain", letters)(0) == ""
+
+
+def test_where_other_peoples_code_gave_a_wrong_input_is_told(recording: Recording) -> None:
+    def careless(_number: int) -> int:
+        return int(trodo.invoke(add_one, "no number"))
+
+    with pytest.raises(InvalidInput, match="the input of add_one"):
+        trodo.sequential("chain", careless)(1)
+    (span, *_) = recording.spans(run_of(recording, "chain"))
+    told = str(span.details.stack)
+    assert "careless" in told
+    assert "trodo_cli" not in told.partition("trodo_cli.errors")[0]

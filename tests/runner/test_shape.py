@@ -43,7 +43,7 @@ async def words() -> AsyncIterator[str]:
 
 def accepts(function: Callable[..., Any], value: Any) -> dict[str, Any]:
     """The arguments for an input; the schema, which others check by, must say the same."""
-    shape = Shape(function)
+    shape = Shape(function, "it")
     found = shape.arguments(value)
     check_input(Agent(id="agent", input=shape.input), value)
     return found
@@ -51,7 +51,7 @@ def accepts(function: Callable[..., Any], value: Any) -> dict[str, Any]:
 
 def refuses(function: Callable[..., Any], value: Any, *words: str) -> None:
     """Both the schema and the check refuse an input, in words that name what is wrong."""
-    shape = Shape(function)
+    shape = Shape(function, "it")
     with pytest.raises(InvalidInput):
         shape.arguments(value)
     with pytest.raises(InvalidInput) as refusal:
@@ -97,22 +97,22 @@ def test_an_input_that_does_not_fit_is_refused_and_what_is_wrong_is_named() -> N
 
 
 def test_the_schema_says_what_a_form_needs() -> None:
-    assert Shape(optional).input == {"type": "number", "default": 3.0}
-    assert Shape(one).input == {"type": "string"}
-    properties = Shape(several).input["$defs"]["Input"]["properties"]
+    assert Shape(optional, "it").input == {"type": "number", "default": 3.0}
+    assert Shape(one, "it").input == {"type": "string"}
+    properties = Shape(several, "it").input["$defs"]["Input"]["properties"]
     assert properties["a"] == {"type": "integer"}
     assert properties["b"] == {"type": "string", "default": "x"} or properties["b"]["type"] == "string"
 
 
 def test_the_output_is_checked_and_made_of_what_json_has() -> None:
-    assert Shape(struct).checked(Order("tea")) == {"item": "tea", "count": 1}
-    assert Shape(dataclassed).checked([Point(1, 2)]) == [{"x": 1, "y": 2}]
-    assert Shape(words).output == {"type": "string"}
-    assert Shape(items).output == {"type": "array", "items": {"type": "integer"}}
+    assert Shape(struct, "it").checked(Order("tea")) == {"item": "tea", "count": 1}
+    assert Shape(dataclassed, "it").checked([Point(1, 2)]) == [{"x": 1, "y": 2}]
+    assert Shape(words, "it").output == {"type": "string"}
+    assert Shape(items, "it").output == {"type": "array", "items": {"type": "integer"}}
     with pytest.raises(InvalidInput, match="not JSON-serialisable"):
-        Shape(unhinted).checked(object())
-    with pytest.raises(InvalidInput, match="the output does not fit"):
-        Shape(one).checked(3)
+        Shape(unhinted, "it").checked(object())
+    with pytest.raises(InvalidInput, match="the output of it does not fit"):
+        Shape(one, "it").checked(3)
 
 
 def test_hints_without_a_json_form_are_refused_in_words() -> None:
@@ -122,7 +122,7 @@ def test_hints_without_a_json_form_are_refused_in_words() -> None:
 
     for function, word in ((takes, "JSON form"), (lost, "NoSuchThing"), (unnamed, "value")):
         with pytest.raises(InvalidInput, match=word):
-            Shape(function)
+            Shape(function, "it")
 
 
 def test_a_stream_of_texts_is_one_text_and_any_other_is_a_list() -> None:

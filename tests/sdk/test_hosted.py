@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tests.sdk.host import Host, eventually, finished, names, next_line, tell
+from tests.sdk.host import Host, eventually, finished, names, next_line, rest, tell
 from tests.server.running import Running, running
 from trodo_cli.client import LOCAL_OWNER
 from trodo_cli.client.local import LocalClient
@@ -180,7 +180,12 @@ def test_a_wrong_key_loses_nothing(host: Host, place: Place) -> None:
     tell(program)
     assert finished(program) == []
     assert not _is_there(place, run_id)
-    _delivered_later(host, place, run_id)
+    (segment,) = host.spool.glob("*.seg")
+    finished(host.start(PROGRAM.replace("input()", "pass"), "0", **place.settings))
+    assert segment.exists(), "a program with another key may be another owner's"
+    assert not _is_there(place, run_id)
+    drain = "from trodo_cli.cli.main import run\nrun(['spool', 'drain', '--any-key'])"
+    assert rest(host.start(drain, **place.settings)) == ("", "shipped 10 events\n")
     assert names(place.spans(run_id)) == ["s0", "s1", "s2", "last"]
 
 

@@ -104,8 +104,11 @@ def unset_setting(name: Name, target: Target = None) -> None:
 def use_profile(
     profile: Annotated[str, typer.Argument(metavar="PROFILE", help="As `trodo config list` shows it.")],
 ) -> None:
-    """Use a profile from now on."""
-    config.use_profile(profile)
+    """Use a profile from now on; `default` is none, unless one is called so."""
+    if profile == config.FIRST_PROFILE and profile not in config.profiles():
+        config.stop_using_profile()
+    else:
+        config.use_profile(profile)
     _tell_target()
 
 

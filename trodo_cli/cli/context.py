@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from trodo_cli.client.base import Client
     from trodo_cli.config import FoundKey
     from trodo_cli.render.theme import Glyphs
+    from trodo_cli.sdk.leftovers import Drained
 
 PICK_RUNS = 10
 
@@ -119,18 +120,30 @@ class Context:
             note(f"trodo: TRODO_API_KEY is not sent: only {target.source} names {target.shown}")
             note(f"       if you trust that server, add --target {target.shown}")
 
-    def _ship_leftovers(self) -> None:
-        """Ship what programs left for this target that died before they could; tell only about trouble."""
-        folder = config.spool_folder()
-        if not os.path.isdir(folder) or not any(name.endswith(".seg") for name in os.listdir(folder)):
-            return
+    def drained(self, *, any_key: bool = False) -> "Drained":
+        """Ship what programs left for this target that died before they could.
+
+        What was recorded with another key than ours stays, unless `any_key`.
+        """
         from trodo_cli.client import connect
         from trodo_cli.sdk.leftovers import drain
 
         def opened(place: str) -> "Client":
             return connect(place, key_of=self.api_key)
 
-        troubles = drain(folder, opened, only=self.target.place).troubles
+        def has_key(_place: str, mark: str) -> bool:
+            return any_key or (self.key is not None and self.key.mark == mark)
+
+        return drain(config.spool_folder(), opened, only=self.target.place, has_key=has_key)
+
+    def _ship_leftovers(self) -> None:
+        """Ship what there is to ship; tell only about trouble."""
+        folder = config.spool_folder()
+        if not os.path.isdir(folder) or not any(name.endswith(".seg") for name in os.listdir(folder)):
+            return
+        troubles = self.drained().troubles
         if troubles:
-            note(f"trodo: events of {len(troubles)} programs could not be shipped: {troubles[0]}")
+            from trodo_cli.render.format import counted
+
+            note(f"trodo: events of {counted(len(troubles), 'program')} could not be shipped: {troubles[0]}")
             note("       they stay in the spool; `trodo spool status` shows them")

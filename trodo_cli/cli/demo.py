@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
@@ -9,7 +10,8 @@ import typer
 from trodo_cli.cli.context import Context
 from trodo_cli.cli.diagnostics import note
 from trodo_cli.cli.options import Target
-from trodo_cli.errors import InvalidInput, TrodoError
+from trodo_cli.errors import InvalidInput, NotFound, TrodoError
+from trodo_cli.model.ids import new_run_id
 
 MAX_SECONDS = 86_400
 
@@ -41,9 +43,7 @@ def demo(
         raise InvalidInput(
             "the demo is a program of its own, it cannot share memory", "name a file with --target"
         )
-    context.client.runs.list(
-        limit=1
-    )  # a target that refuses us is told now, not by a program that waits for it
+    _check_access(context, cancels=live is None)
     note(f"recording to {context.target.shown}")
     if live is not None:
         _work_live(context, live)
@@ -53,6 +53,16 @@ def demo(
     list_runs()
     show_trace(run_id)
     note(f"next: trodo runs list · trodo tail {short_id(run_id)} · trodo demo --live 60")
+
+
+def _check_access(context: Context, *, cancels: bool) -> None:
+    """Ask for all that the demo needs: a target that refuses us is told now, not by a program that has recorded."""
+    client = context.client
+    client.runs.list(limit=1)
+    client.publish([])
+    if cancels:
+        with suppress(NotFound):
+            client.runs.cancel(new_run_id())
 
 
 def _work_live(context: Context, seconds: float) -> None:

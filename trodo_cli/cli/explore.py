@@ -1,4 +1,4 @@
-"""The explorer on this terminal; what it showed last stays in the scrollback."""
+"""The explorer on this terminal; the line of the run that was opened last stays on the screen."""
 
 import sys
 from typing import TYPE_CHECKING

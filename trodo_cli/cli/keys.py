@@ -25,7 +25,9 @@ def create_key(
     scope: Annotated[
         str,
         typer.Option(
-            metavar="SCOPES", help="Of ingest (send), read, control (start, cancel, delete), metrics."
+            metavar="SCOPES",
+            help="What it may, with commas: ingest (send events), read, control (start, cancel, delete), "
+            "metrics (GET /metrics).",
         ),
     ] = "ingest,read,control",
     label: Annotated[str, typer.Option(metavar="TEXT", help="What it is for.", show_default=False)] = "",

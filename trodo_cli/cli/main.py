@@ -21,9 +21,9 @@ from trodo_cli.cli import (
     trace,
 )
 from trodo_cli.cli.diagnostics import MEANINGS, ExitCode, note, report, usage
-from trodo_cli.cli.options import ApiKey, Profile, Program, Target, settled_json
+from trodo_cli.cli.options import Agents, ApiKey, Profile, Program, Target, settled_json
 from trodo_cli.cli.output import OutputFailed, ReaderGone, silence, steady_streams
-from trodo_cli.errors import TrodoError
+from trodo_cli.errors import InvalidInput, TrodoError
 
 app = typer.Typer(
     name="trodo",
@@ -31,7 +31,8 @@ app = typer.Typer(
     invoke_without_command=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="The terminal for AI-agent runs: list them, open one's span tree, follow it live, stop it.",
+    help="The terminal for AI-agent runs: list them, open one's span tree, follow it live, stop it.\n\n"
+    "`trodo` alone opens the explorer.",
 )
 app.add_typer(runs.app, name="runs")
 app.add_typer(trace.app, name="trace")
@@ -56,6 +57,7 @@ def root(
     target: Target = None,  # noqa: ARG001 - kept for the command, see options
     api_key: ApiKey = None,  # noqa: ARG001
     profile: Profile = None,  # noqa: ARG001
+    agents: Agents = None,
 ) -> None:
     if version:
         from trodo_cli import __version__
@@ -64,16 +66,18 @@ def root(
         write_text(f"trodo {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        _explore_or_help(context)
+        _explore_or_help(context, agents)
+    elif agents:
+        raise InvalidInput("--agents before a command is for the explorer", "write it after the command")
 
 
-def _explore_or_help(context: typer.Context) -> None:
+def _explore_or_help(context: typer.Context, agents: list[str] | None) -> None:
     """`trodo` alone: the explorer for a person, help for anybody else."""
     from trodo_cli.cli.context import Context
     from trodo_cli.cli.explore import can_explore, explore
     from trodo_cli.cli.output import write_text
 
-    surroundings = Context(None)
+    surroundings = Context(None, agents=agents)
     if can_explore(surroundings):
         explore(surroundings)
     else:
@@ -93,6 +97,15 @@ def help_topic(
         write_text(f"{int(code):>3}  {meaning}")
 
 
+def _path(arguments: list[str], error: UsageError) -> str:
+    """The command whose help shows what was wrong."""
+    if error.ctx is not None:
+        return error.ctx.command_path
+    program = typer.main.get_command(app)
+    assert isinstance(program, Program)
+    return program.path_of(arguments)
+
+
 def run(arguments: list[str]) -> int:
     """Run one command line; gives the exit code. Whatever goes wrong ends here, in words."""
     steady_streams()
@@ -106,7 +119,7 @@ def run(arguments: list[str]) -> int:
     except NoArgsIsHelpError:
         return ExitCode.OK
     except UsageError as error:
-        return usage(error.format_message(), error.ctx.command_path if error.ctx else "trodo")
+        return usage(error.format_message(), _path(arguments, error))
     except (KeyboardInterrupt, typer.Abort):
         return ExitCode.INTERRUPTED
     except ReaderGone:

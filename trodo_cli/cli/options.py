@@ -7,11 +7,12 @@ them, and `Context` asks it. What stands nearer to the end wins.
 """
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Annotated, Any, Optional
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, Any, Optional, cast
 
 import typer
-from typer._click.core import Command  # Typer has no public name for this one and the next
+from typer._click.core import Command  # Typer has no public name for this one and the next two
+from typer._click.exceptions import UsageError
 from typer._click.globals import get_current_context
 from typer.core import TyperGroup
 
@@ -38,15 +39,63 @@ def at_the_end(work: Callable[[], None]) -> None:
         context.call_on_close(work)
 
 
+_ORDER = (
+    *("runs", "trace", "tail", "demo", "agents", "serve", "keys", "config", "doctor", "spool"),
+    *("backup", "restore", "db", "help", "prune"),
+)
+"""How help lists the commands: what is used most first, what removes most last."""
+
+_ALIASES = {"ls": "list", "rm": "delete"}
+
+
+def _place(name: str) -> int:
+    return _ORDER.index(name if name in _ORDER else "help")
+
+
 class Program(TyperGroup):
     """The root of the command line: every command with a `--target` takes its `--api-key` and `--profile` as well."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
+        self.commands = {name: self.commands[name] for name in sorted(self.commands, key=_place)}
         shared = [option for option in self.params if option.name in ("api_key", "profile")]
         for command in _commands_below(self):
+            command.help = _in_paragraphs(command.help or "")
             if any(option.name == "target" for option in command.params):
                 command.params += shared
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is meant; a word that stands in a group of ours is told with its group."""
+        try:
+            return super().resolve_command(ctx, args)
+        except UsageError as error:
+            if groups := self._groups_with(_ALIASES.get(args[0], args[0])):
+                word = _ALIASES.get(args[0], args[0])
+                error.message = f"no command {args[0]!r}; did you mean `trodo {groups[0]} {word}`?"
+            raise
+
+    def _groups_with(self, word: str) -> list[str]:
+        return [
+            name
+            for name, group in self.commands.items()
+            if isinstance(group, TyperGroup) and word in group.commands
+        ]
+
+    def path_of(self, arguments: Sequence[str]) -> str:
+        """The command that a command line begins with, for who wants its help: `trodo runs list`."""
+        path, group = "trodo", cast(TyperGroup, self)
+        for word in arguments:
+            command = group.commands.get(word)
+            path += f" {word}" if command else ""
+            if command is not None and not isinstance(command, TyperGroup):
+                break
+            group = command or group
+        return path
+
+
+def _in_paragraphs(text: str) -> str:
+    """A help text whose lines break where the terminal wants it."""
+    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
 
 
 def _commands_below(group: TyperGroup) -> Iterator[Command]:

@@ -13,10 +13,14 @@ from trodo_cli.errors import InvalidInput
 
 if TYPE_CHECKING:
     from trodo_cli.model.run import Run
+    from trodo_cli.query.plan import RunFilter
 
 app = typer.Typer(no_args_is_help=True, help="List, show, start, cancel and delete runs.")
 
 app.command("start")(start_run)
+
+NEWEST_RUNS = 200
+"""Among how many runs an agent is looked for that is called nearly so."""
 
 Text = Optional[str]  # noqa: UP045 - Typer reads the annotation
 
@@ -87,10 +91,33 @@ def list_runs(
         output.write_table(table, colour=context.colour, width=context.width)
     else:
         unfiltered = wanted in (RunFilter(), RunFilter(roots_only=False))
-        below = "" if every else "; --all looks at runs below another too"
-        note("no runs yet; `trodo demo` makes a few" if unfiltered else f"no runs fit{below}")
+        note("no runs yet; `trodo demo` makes a few" if unfiltered else _none_fit(context, wanted))
     if page.cursor is not None:
         note(f"more: the same with --cursor {page.cursor}")
+
+
+def _none_fit(context: Context, wanted: "RunFilter") -> str:
+    """What to say when no run fits: whether runs below another do, or an agent is called nearly so."""
+    from difflib import get_close_matches
+
+    import msgspec
+
+    from trodo_cli.query.plan import RunFilter
+
+    runs = context.client.runs
+    if (
+        wanted.roots_only
+        and runs.list(limit=1, wanted=msgspec.structs.replace(wanted, roots_only=False)).rows
+    ):
+        return "no runs fit; --all looks at runs below another too"
+    if wanted.agent is None:
+        return "no runs fit"
+    newest = runs.list(limit=NEWEST_RUNS, wanted=RunFilter(roots_only=False)).rows
+    agents = list(dict.fromkeys(run.agent for run in newest))
+    if wanted.agent in agents:
+        return "no runs fit"
+    close = get_close_matches(wanted.agent, agents, 1)
+    return f"no runs of {wanted.agent}" + (f"; did you mean {close[0]}?" if close else "")
 
 
 @app.command("show")
@@ -134,22 +161,24 @@ def cancel_run(
     from trodo_cli import config
     from trodo_cli.cli import output
     from trodo_cli.cli.records import RUN_FIELDS
+    from trodo_cli.render.format import short_id
 
     fields = output.chosen(RUN_FIELDS, json) if json else RUN_FIELDS
     context = Context(target)
     runs = context.client.runs
     run_id = context.run_id(run)
+    shown = short_id(run_id)
     before = runs.get(run_id)
     found = runs.cancel(run_id, reason=reason, by=config.user_name(), force=force)
     if before.is_terminal:
-        note(f"{run_id} {_ALREADY[before.status]}; nothing to cancel")
+        note(f"{shown} {_ALREADY[before.status]}; nothing to cancel")
     elif found.status == "lost":
-        note(f"{run_id} is lost: it gives no sign of life, so nobody may hear the request")
+        note(f"{shown} is lost: it gives no sign of life, so nobody may hear the request")
     else:
-        note(f"asked {run_id} to stop; `trodo tail {run_id}` shows what becomes of it")
+        note(f"asked {shown} to stop; `trodo tail {shown}` shows what becomes of it")
     if wait and not found.is_terminal:
         found = ended_run(context, run_id)
-        note(f"{run_id} {_ended(found.status)}")
+        note(f"{shown} {_ended(found.status)}")
     if json:
         output.write_json(output.record(found, fields))
     if wait and found.status == "lost":

@@ -2,12 +2,18 @@
 
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trodo_cli.cli.context import Context
 from trodo_cli.cli.diagnostics import ExitCode, note
-from trodo_cli.cli.options import Json
+from trodo_cli.cli.options import Json, Target, given
+from trodo_cli.errors import TrodoError
+
+if TYPE_CHECKING:
+    from trodo_cli.sdk.leftovers import Drained
+    from trodo_cli.sdk.spool import Header
 
 app = typer.Typer(no_args_is_help=True, help="Events on disk that are not at their target yet.")
 
@@ -30,21 +36,42 @@ def status(json: Json = None) -> None:
         output.write_columns(rows, fields)
     else:
         output.write_tab_separated(rows, fields)
+    for target in dict.fromkeys(row["target"] for row in rows if row["key"]):
+        note("what was recorded with another key goes with that one, or with any if you add --any-key:")
+        note(f"  trodo spool drain --target {target} --api-key @FILE")
 
 
 @app.command("drain")
-def drain_spool() -> None:
-    """Ship what programs left that ended before they could."""
-    from trodo_cli import config
-    from trodo_cli.client import open_recording
-    from trodo_cli.sdk.leftovers import drain
-
-    done = drain(config.spool_folder(), open_recording)
+def drain_spool(
+    any_key: Annotated[
+        bool,
+        typer.Option(
+            "--any-key", help="Also what was recorded with another key: it goes to this key's owner."
+        ),
+    ] = False,
+    target: Target = None,
+) -> None:
+    """Ship what programs left that ended before they could: for every target, or for the one that is named."""
+    named = any(given(name) for name in ("target", "profile", "api_key"))
+    done = Context(target).drained(any_key=any_key) if named else _drained(any_key)
     note(f"shipped {done.events} events")
     for trouble in done.troubles:
         note(f"trodo: {trouble}")
     if done.troubles:
+        note("       `trodo spool status` shows what stays, and why")
         raise typer.Exit(ExitCode.UNAVAILABLE)
+
+
+def _drained(any_key: bool) -> "Drained":
+    from trodo_cli import config
+    from trodo_cli.client import open_recording
+    from trodo_cli.sdk.leftovers import drain
+
+    return drain(
+        config.spool_folder(),
+        open_recording,
+        has_key=lambda place, mark: any_key or _has_key(place, mark),
+    )
 
 
 _SEGMENT_FIELDS = {
@@ -53,6 +80,7 @@ _SEGMENT_FIELDS = {
     "target": lambda row: row["target"],
     "waiting_bytes": lambda row: row["waiting_bytes"],
     "bytes": lambda row: row["bytes"],
+    "key": lambda row: row["key"],
 }
 
 
@@ -65,11 +93,31 @@ def _segment(path: Any) -> dict[str, Any] | None:
         header = SegmentReader(path).header()
     except FileNotFoundError:
         return None
-    cursor = read_cursor(path)
+    cursor, left = read_cursor(path), is_left(path)
     return {
         "segment": path.name,
-        "state": "left" if is_left(path) else "in use",
+        "state": "left" if left else "in use",
         "target": os.fsdecode(header.target) if header else None,
         "waiting_bytes": max(0, size - cursor),
         "bytes": size,
+        "key": _other_key(header) if left else None,
     }
+
+
+def _other_key(header: "Header | None") -> str | None:
+    """What there is to say of the key of a segment that is not shipped with ours."""
+    from trodo_cli.sdk.leftovers import is_foreign, shown_mark
+
+    if header is None or not is_foreign(header, _has_key):
+        return None
+    return f"recorded with another key ({shown_mark(header)})"
+
+
+def _has_key(place: str, mark: str) -> bool:
+    from trodo_cli import config
+
+    try:
+        found = config.recording_key(place)
+    except TrodoError:
+        return False
+    return found is not None and found.mark == mark

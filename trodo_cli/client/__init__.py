@@ -93,12 +93,12 @@ def open_recording(target: str, given: str | None = None) -> "Sink":
         from trodo_cli.runner.relay import open_relay
 
         return open_relay()
-    if given is not None:
-        return open_target(target, given)
-    if config.target().place == target:
-        return open_target()
-    left = config.Target(target, "a recording")
-    return connect(target, key_of=lambda: config.api_key(left))
+
+    def key() -> str | None:
+        found = config.recording_key(target, given)
+        return found.value if found else None
+
+    return connect(target, key_of=key)
 
 
 def _project_agents() -> "Sequence[AgentSource]":

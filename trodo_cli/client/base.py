@@ -5,9 +5,10 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from trodo_cli.errors import NotFound
+from trodo_cli.errors import Ambiguous, NotFound
 from trodo_cli.model.agent import Agent, Broken
 from trodo_cli.model.event import Event
+from trodo_cli.model.ids import check_part
 from trodo_cli.model.key import Key
 from trodo_cli.model.run import Cancel, Run
 from trodo_cli.model.span import Span
@@ -71,9 +72,9 @@ class Runs(Protocol):
         """One run with its payload. Raises `NotFound`."""
 
     def find(self, reference: str) -> str:
-        """The run id behind an id, a unique prefix or suffix, `latest`, `latest:AGENT` or `@2`.
+        """The run id behind an id, a unique prefix or suffix of four characters, `latest`, `latest:AGENT` or `@2`.
 
-        Raises `NotFound` or `Ambiguous`.
+        Raises `NotFound`, `Ambiguous`, or `InvalidInput` for less of an id.
         """
 
     def start(self, *, agent_id: str, input: Any = None, session_id: str | None = None) -> Run:
@@ -204,6 +205,29 @@ class Client(Protocol):
 def no_run(reference: str) -> NotFound:
     """There is no such run, or it is another owner's."""
     return NotFound(f"no run {reference}", "`trodo runs list` shows the runs there are")
+
+
+def one_of(fitting: Sequence[str], reference: str) -> str:
+    """The one run that a part of an id is meant for. Raises `NotFound`, `Ambiguous` or `InvalidInput`."""
+    if not fitting:
+        raise no_run(reference)
+    if reference not in fitting:
+        check_part(reference)
+    if len(fitting) > 1:
+        some = ", ".join(fitting[:3]) + (", …" if len(fitting) > 3 else "")
+        raise Ambiguous(f"several runs fit {reference}: {some}", "give more of the id")
+    return fitting[0]
+
+
+def no_nth(count: int, agent: str | None) -> NotFound:
+    """There are only so many runs, of an agent or of all."""
+    from trodo_cli.render.format import counted
+
+    there = f"only {counted(count, 'run')}" if count else "no runs"
+    return NotFound(
+        f"there {'is' if count == 1 else 'are'} {there}{f' of {agent}' if agent else ''}",
+        "`trodo runs list` shows what there is" if count or agent else "`trodo demo` makes a few",
+    )
 
 
 def no_agent(agent_id: str) -> NotFound:

@@ -14,12 +14,14 @@ from trodo_cli.client.base import (
     OnState,
     SpanPage,
     no_agent,
+    no_nth,
     no_run,
     no_span,
     no_trace,
+    one_of,
 )
 from trodo_cli.client.intake import Intake
-from trodo_cli.errors import Ambiguous, InvalidInput, NotFound
+from trodo_cli.errors import InvalidInput, NotFound
 from trodo_cli.live import PAGE_EVENTS, Hub
 from trodo_cli.model import ids
 from trodo_cli.model.event import Event
@@ -138,13 +140,11 @@ class LocalRuns:
             return self._nth(int(nth[1]), None)
         found = self._hub.store.find_runs(self._owner, ids.canonical_id(reference), 4)
         if not found and _DASHED.fullmatch(reference):
-            found = self._hub.store.find_runs(self._owner, reference.replace("-", "").lower(), 4)
-        if not found:
-            raise no_run(reference)
-        if len(found) > 1:
-            some = ", ".join(found[:3]) + (", …" if len(found) > 3 else "")
-            raise Ambiguous(f"several runs fit {reference}: {some}", "give more of the id")
-        return found[0]
+            bare = reference.replace("-", "").lower()
+            found = self._hub.store.find_runs(self._owner, bare, 4)
+            if found:
+                ids.check_part(bare)
+        return one_of(found, reference)
 
     def start(self, *, agent_id: str, input: Any = None, session_id: str | None = None) -> Run:
         if self._client.starter is None:
@@ -168,8 +168,7 @@ class LocalRuns:
     def _nth(self, number: int, agent: str | None) -> str:
         page = self._hub.store.list_runs(self._owner, RunFilter(agent=agent), number, None, ids.now_ns())
         if len(page.rows) < number:
-            what = f"only {len(page.rows)} runs" if page.rows else "no runs"
-            raise NotFound(f"there are {what}{f' of {agent}' if agent else ''}", "`trodo demo` makes a few")
+            raise no_nth(len(page.rows), agent)
         return page.rows[-1].id
 
 

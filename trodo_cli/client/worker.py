@@ -7,12 +7,12 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from trodo_cli.client.base import DEFAULT_LIMIT, MAX_LIMIT, Keys, OnState, no_agent, no_run, no_span
+from trodo_cli.client.base import DEFAULT_LIMIT, MAX_LIMIT, Keys, OnState, no_agent, no_nth, no_span, one_of
 from trodo_cli.client.hosted import POLL_SECONDS
 from trodo_cli.client.http import Http
 from trodo_cli.client.worker_api import WorkerApi
 from trodo_cli.client.worker_stream import WorkerFollower
-from trodo_cli.errors import Ambiguous, InvalidInput, NotFound, Unavailable
+from trodo_cli.errors import InvalidInput, NotFound, Unavailable
 from trodo_cli.model.agent import Agent, Broken
 from trodo_cli.model.event import Event
 from trodo_cli.model.ids import canonical_id
@@ -139,10 +139,7 @@ class WorkerRuns:
     def _nth(self, number: int, agent: str | None) -> str:
         rows = self._page(RunFilter(agent=agent), number, None).rows
         if len(rows) < number:
-            what = f"only {len(rows)} runs" if rows else "no runs"
-            raise NotFound(
-                f"there are {what}{f' of {agent}' if agent else ''}", "`trodo runs list` shows what there is"
-            )
+            raise no_nth(len(rows), agent)
         return rows[-1].id
 
     def _fitting(self, reference: str) -> str:
@@ -151,12 +148,7 @@ class WorkerRuns:
         found = [run.id for run in page.rows if run.id.startswith(reference) or run.id.endswith(reference)]
         if not found and page.cursor:
             raise NotFound(f"no run {reference} among the newest {PAGE_ROWS}", "give the whole id")
-        if not found:
-            raise no_run(reference)
-        if len(found) > 1:
-            some = ", ".join(found[:3]) + (", …" if len(found) > 3 else "")
-            raise Ambiguous(f"several runs fit {reference}: {some}", "give more of the id")
-        return found[0]
+        return one_of(found, reference)
 
 
 class WorkerAgents:

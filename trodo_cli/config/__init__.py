@@ -19,18 +19,30 @@ from trodo_cli.config.paths import (
 )
 from trodo_cli.config.profiles import profiles, remove_profile, stop_using_profile, use_profile
 from trodo_cli.config.project import find_project
-from trodo_cli.config.targets import Target, profile_to_change, set_target, target
+from trodo_cli.config.targets import FIRST_PROFILE, Target, profile_to_change, set_target, target
 from trodo_cli.config.terminal import draws_signs, pager, speaks_unicode, user_name, wants_colour
 from trodo_cli.config.urls import checked_origin, origin_of, without_password
 
 if TYPE_CHECKING:
     from trodo_cli.config import secrets
     from trodo_cli.config.agents import AgentSource, agent_sources, project_agents
-    from trodo_cli.config.keys import FoundKey, api_key, find_key, is_withheld, read_key_file, read_key_line
+    from trodo_cli.config.keys import (
+        OWN_MARK,
+        FoundKey,
+        api_key,
+        find_key,
+        is_withheld,
+        read_key_file,
+        read_key_line,
+        recording_key,
+        recording_mark,
+    )
     from trodo_cli.config.servers import local_server_key, server_key_file, write_server_key
 
 __all__ = [
     "DATABASE_NAME",
+    "FIRST_PROFILE",
+    "OWN_MARK",
     "AgentSource",
     "FoundKey",
     "Target",
@@ -53,6 +65,8 @@ __all__ = [
     "project_agents",
     "read_key_file",
     "read_key_line",
+    "recording_key",
+    "recording_mark",
     "remove_profile",
     "runs_folder",
     "secrets",
@@ -75,6 +89,7 @@ _HOMES = {
     **dict.fromkeys(
         ("FoundKey", "api_key", "find_key", "is_withheld", "read_key_file", "read_key_line"), "keys"
     ),
+    **dict.fromkeys(("OWN_MARK", "recording_key", "recording_mark"), "keys"),
     **dict.fromkeys(("local_server_key", "server_key_file", "write_server_key"), "servers"),
 }
 """Where a name lives that is loaded late."""

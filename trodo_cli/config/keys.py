@@ -9,6 +9,10 @@ such a file names gets no key of the user's: neither the flag (refused in words)
 for exactly that origin. A stored key is bound to its origin and sent to no other, whoever names it. A project file
 that names a profile changes nothing in this: the URL is the one in the user's own profile. The same holds for every
 `Target` whose source is not the user's word, such as one that a recording was meant for long ago.
+
+A recording that waits on disk keeps a mark of the key that it was meant to be sent with, and whoever ships it later
+sends it with that key or not at all: with another one it would become another owner's. The key of a server on this
+machine is a new one each time it starts, so its mark is that it is the server's own.
 """
 
 import os
@@ -17,23 +21,28 @@ from pathlib import Path
 
 from trodo_cli.config import secrets
 from trodo_cli.config.profiles import profiles
-from trodo_cli.config.secrets import checked_key
+from trodo_cli.config.secrets import checked_key, key_mark
 from trodo_cli.config.servers import local_server_key
-from trodo_cli.config.targets import Target
+from trodo_cli.config.targets import Target, recording_target
 from trodo_cli.config.urls import checked_origin, origin_of
 from trodo_cli.errors import InvalidInput
 
 MAX_BYTES = 64 * 1024
 
+OWN_MARK = "own"
+"""Of the key of a server on this machine."""
+
 
 class FoundKey:
     """A key and what said so; it never shows itself."""
 
-    __slots__ = ("source", "value")
+    __slots__ = ("mark", "source", "value")
 
-    def __init__(self, value: str, source: str) -> None:
+    def __init__(self, value: str, source: str, mark: str | None = None) -> None:
         self.value = value
         self.source = source
+        self.mark = mark or key_mark(value)
+        """What it is known again by."""
 
     def __repr__(self) -> str:
         return f"FoundKey({self.source!r})"
@@ -60,10 +69,30 @@ def find_key(target: Target, flag: str | None = None) -> FoundKey | None:
                 f"if you trust that server, add --target {target.shown}",
             )
         return FoundKey(_read_flag(flag), "--api-key")
-    text = os.environ.get("TRODO_API_KEY")
-    if text and _is_users_own(target, origin):
-        return FoundKey(checked_key(text, "TRODO_API_KEY"), "TRODO_API_KEY")
-    return _stored_key(target, origin) or _local_key(target)
+    return _environment_key(target, origin) or _stored_key(target, origin) or _local_key(target)
+
+
+def recording_key(place: str, given: str | None = None) -> FoundKey | None:
+    """The key to send a recording with. `given` is that of a program which named the place itself, or nothing."""
+    if given:
+        return FoundKey(given, "the program")
+    return find_key(recording_target(place, is_named=given is not None))
+
+
+def recording_mark(place: str, given: str | None = None) -> str | None:
+    """The mark of that key, None without one. The keyring, which may take its time, is not asked."""
+    if given:
+        return key_mark(given)
+    target = recording_target(place, is_named=given is not None)
+    if not target.is_hosted:
+        return None
+    origin = checked_origin(target.place)
+    if key := _environment_key(target, origin):
+        return key.mark
+    names = _names(target, origin)
+    if names:
+        return secrets.mark_of(names[0], origin)
+    return OWN_MARK if _local_key(target) else None
 
 
 def is_withheld(target: Target) -> bool:
@@ -85,11 +114,9 @@ def _is_users_own(target: Target, origin: str) -> bool:
 
 def _stored_key(target: Target, origin: str) -> FoundKey | None:
     """The key of the target's profile, else of its origin, else of the only profile there is for that origin."""
-    places = {stored.name: stored.place for stored in secrets.stored() if stored.origin == origin}
-    others = [name for name in places if name != origin]
-    names = [target.profile, origin] if target.profile else [origin, *(others if len(others) == 1 else [])]
-    for name in names:
-        key = secrets.load(name, origin) if name in places else None
+    places = {stored.name: stored.place for stored in secrets.stored()}
+    for name in _names(target, origin):
+        key = secrets.load(name, origin)
         if key is not None:
             return FoundKey(
                 checked_key(key, f"the key stored for {name}"), f"stored for {name} in {places[name]}"
@@ -97,9 +124,24 @@ def _stored_key(target: Target, origin: str) -> FoundKey | None:
     return None
 
 
+def _names(target: Target, origin: str) -> list[str]:
+    """Under which names keys are stored that may be sent to a target, the one that is meant first."""
+    known = [stored.name for stored in secrets.stored() if stored.origin == origin]
+    others = [name for name in known if name != origin]
+    wanted = [target.profile, origin] if target.profile else [origin, *(others if len(others) == 1 else [])]
+    return [name for name in wanted if name in known]
+
+
+def _environment_key(target: Target, origin: str) -> FoundKey | None:
+    text = os.environ.get("TRODO_API_KEY")
+    if not text or not _is_users_own(target, origin):
+        return None
+    return FoundKey(checked_key(text, "TRODO_API_KEY"), "TRODO_API_KEY")
+
+
 def _local_key(target: Target) -> FoundKey | None:
     key = local_server_key(target.place)
-    return FoundKey(key, "the server on this machine") if key else None
+    return FoundKey(key, "the server on this machine", OWN_MARK) if key else None
 
 
 def _read_flag(flag: str) -> str:

@@ -5,8 +5,10 @@
     [work]
     origin = "https://trodo.example.com"
     keyring = "SecretService Keyring"
+    mark = "3f2a91c05b7e"
 """
 
+import hashlib
 import re
 from typing import Any, NamedTuple
 
@@ -16,6 +18,7 @@ from trodo_cli.config.toml import changed_toml, read_toml
 from trodo_cli.errors import InvalidInput
 
 MAX_KEY_CHARACTERS = 4096
+MARK_CHARACTERS = 12
 
 _KEY = r"[!-~]+"
 
@@ -41,11 +44,17 @@ def checked_key(text: str, what: str) -> str:
     return key
 
 
+def key_mark(key: str) -> str:
+    """What a key is known again by without being kept: the beginning of its digest."""
+    return hashlib.sha256(key.strip().encode()).hexdigest()[:MARK_CHARACTERS]
+
+
 def store(name: str, origin: str, key: str) -> str:
     """Store a key in place of an older one of that name; gives the keyring's name or the path of the file."""
     place = keyring.put(_account(name), key)
     with changed_toml(credentials_file(), private=True) as document:
-        document[name] = {"origin": origin, "keyring": place} if place else {"origin": origin, "key": key}
+        kept = {"keyring": place, "mark": key_mark(key)} if place else {"key": key}
+        document[name] = {"origin": origin, **kept}
     return place or str(credentials_file())
 
 
@@ -55,6 +64,14 @@ def load(name: str, origin: str) -> str | None:
     if entry is None or entry["origin"] != origin:
         return None
     return keyring.get(_account(name)) if "keyring" in entry else entry["key"]
+
+
+def mark_of(name: str, origin: str) -> str | None:
+    """The mark of the key of that name, if it was stored for that very origin. The keyring is not asked."""
+    entry = _entries().get(name)
+    if entry is None or entry["origin"] != origin:
+        return None
+    return key_mark(entry["key"]) if "key" in entry else entry.get("mark")
 
 
 def forget(name: str) -> bool:

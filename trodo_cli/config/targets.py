@@ -60,6 +60,14 @@ def target(flag: str | None = None, profile: str | None = None) -> Target:
     return _from_files() or Target(str(data_folder() / DATABASE_NAME), "default")
 
 
+def recording_target(place: str, *, is_named: bool) -> Target:
+    """The target of a recording: named by its program, or in force now; else one that was meant long ago."""
+    if is_named:
+        return target(place)
+    current = target()
+    return current if current.place == place else Target(place, "a recording")
+
+
 def profile_to_change(flag: str | None) -> str:
     """The profile a change is meant for: of the flag, `TRODO_PROFILE`, the project file, in use; else the first."""
     name = flag or os.environ.get("TRODO_PROFILE")

@@ -9,6 +9,9 @@ from trodo_cli.errors import InvalidInput
 MAX_ID_LENGTH = 200
 """The longest foreign id that is taken, in characters."""
 
+MIN_PART_LENGTH = 4
+"""How many characters of an id name a run."""
+
 now_ns = time.time_ns
 """The wall clock, nanoseconds since the epoch."""
 
@@ -54,6 +57,14 @@ def canonical_id(text: str) -> str:
     if len(text) == 36 and _UUID.fullmatch(text):
         return text.replace("-", "").lower()
     return text.lower() if len(text) == 32 and _HEX.fullmatch(text) else text
+
+
+def check_part(text: str) -> None:
+    """Raises `InvalidInput` for a part of an id that is too short to be meant."""
+    if len(text) < MIN_PART_LENGTH:
+        raise InvalidInput(
+            f"{text} is too short for an id", f"give at least {MIN_PART_LENGTH} characters of it"
+        )
 
 
 def is_run_id(text: str) -> bool:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from trodo_cli.errors import NotFound, RunCancelled
+from trodo_cli.errors import NotFound, RunCancelled, TrodoError
 from trodo_cli.model import ids
 from trodo_cli.model.run import Run
 from trodo_cli.runner import relay
@@ -17,6 +17,7 @@ from trodo_cli.runner.loading import Loader
 from trodo_cli.runner.performer import Performer, Tell, in_loop
 from trodo_cli.runner.shape import collected
 from trodo_cli.runner.step import find_agents_by, performer_of
+from trodo_cli.sdk.details import error_stack
 from trodo_cli.sdk.recorder import pin, recorder, use_sinks
 from trodo_cli.sdk.run import RunHandle
 
@@ -52,6 +53,9 @@ def perform(folder: str, channel: int) -> None:
 def _print_error() -> None:
     """The traceback of the error at hand from the agent's own code on, where it got that far."""
     _, error, trace = sys.exc_info()
+    if isinstance(error, TrodoError):
+        sys.stderr.write(error_stack(error))
+        return
     place, ours = trace, os.path.dirname(__file__)
     while place is not None and place.tb_frame.f_code.co_filename.startswith(("<frozen", ours)):
         place = place.tb_next

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
-from trodo_cli.runner.shape import Function, Shape, collected
+from trodo_cli.runner.shape import Function, Shape
 from trodo_cli.sdk.context import current, join_task, settle_task
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ class Performer(Protocol):
         """Perform it here and now, if it is plain."""
 
     async def perform(self, prepared: Any, tell: Tell) -> Any:
-        """Perform it in the event loop; what is plain works in a thread."""
+        """Perform it in the event loop; what is plain works in a thread.
+
+        Raises `InvalidInput` for a result that is not what it says it gives.
+        """
 
     def checked(self, result: Any) -> Any:
         """The result as JSON has it. Raises `InvalidInput`."""
@@ -52,7 +55,7 @@ class FunctionAgent:
     def __init__(self, agent_id: str, description: str, function: Function) -> None:
         self.id, self.description = agent_id, description
         self._function = function
-        self._shape = Shape(function)
+        self._shape = Shape(function, agent_id)
         is_stream = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
         self.kind = "generator" if is_stream else "function"
         self.is_plain = not (inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function))
@@ -80,10 +83,15 @@ class FunctionAgent:
             try:
                 items.append(next(result))
             except StopIteration as end:
-                return collected(items) if end.value is None else end.value
+                return self._shape.collected(items) if end.value is None else end.value
             tell(items)
 
     async def perform(self, prepared: dict[str, Any], tell: Tell) -> Any:
+        result = await self._performed(prepared, tell)
+        self._shape.promised(result)
+        return result
+
+    async def _performed(self, prepared: dict[str, Any], tell: Tell) -> Any:
         if self.is_plain:
             return await in_thread(self.call, prepared, tell)
         result = self._function(**prepared)
@@ -93,7 +101,7 @@ class FunctionAgent:
         async for item in result:
             items.append(item)
             tell(items)
-        return collected(items)
+        return self._shape.collected(items)
 
 
 def performed(performer: Performer, value: Any, tell: Tell) -> Any:

@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ from trodo_cli.model.agent import Agent, Broken, Catalogue
 
 DESCRIBE_SECONDS = 20.0
 """How long all agents may take to be imported."""
+
+MAX_NAMED = 5
+"""How many agents a hint names."""
 
 Sources = Callable[[], Sequence[AgentSource]]
 
@@ -57,8 +61,7 @@ class Registry:
         if found.broken:
             broken = found.broken[0]
             raise NotFound(f"no agent {agent_id}", f"perhaps because of {broken.source}: {broken.error}")
-        hint = "`trodo agents list` shows those that there are" if found.agents else _NONE
-        raise NotFound(f"no agent {agent_id}", hint)
+        raise NotFound(f"no agent {agent_id}", _others(agent_id, [agent.id for agent in found.agents]))
 
     def checked(self, agent_id: str, value: Any) -> Agent:
         """The agent that can be started with this input. Raises `NotFound` or `InvalidInput`."""
@@ -78,6 +81,15 @@ class Registry:
             problem = f"not imported within {DESCRIBE_SECONDS:g} s"
         files = [str(Path(source.place).absolute()) for source in sources]
         return Catalogue([], [Broken(source.shown, problem) for source in sources], files)
+
+
+def _others(agent_id: str, known: list[str]) -> str:
+    """What may have been meant."""
+    if not known:
+        return _NONE
+    if close := get_close_matches(agent_id, known, 1):
+        return f"did you mean {close[0]}?"
+    return f"there are {', '.join(known[:MAX_NAMED])}{', …' if len(known) > MAX_NAMED else ''}"
 
 
 def check_input(agent: Agent, value: Any) -> None:

@@ -23,7 +23,8 @@ _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONL
 class Shape:
     """A function's input and output. Raises `InvalidInput` for hints that have no JSON form."""
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: Function, name: str) -> None:
+        self._name = name
         hints = _hints(function)
         parameters = inspect.signature(function).parameters.values()
         self._names = [parameter.name for parameter in parameters if parameter.kind in _NAMED]
@@ -47,25 +48,35 @@ class Shape:
         """The arguments by name that an input stands for. Raises `InvalidInput` that names what does not fit."""
         if self.is_optional and value in NOTHING:
             return {}
-        found = _converted(value, self._input, "the input")
+        found = _converted(value, self._input, f"the input of {self._name}")
         if len(self._names) == 1:
             return {self._names[0]: found}
         return {name: getattr(found, name) for name in self._names}
 
     def checked(self, result: Any) -> Any:
         """A result made of what JSON has. Raises `InvalidInput` when it cannot be, or is not what was promised."""
-        plain = as_json(result)
-        _converted(plain, self._output, "the output")
+        what = f"the output of {self._name}"
+        plain = as_json(result, what)
+        _converted(plain, self._output, what)
         return plain
 
+    def promised(self, result: Any) -> None:
+        """Raises `InvalidInput` for a result that is not what the hint says; without a hint it may be anything."""
+        if self._output is not Any:
+            self.checked(result)
 
-def as_json(result: Any) -> Any:
+    def collected(self, items: list[Any]) -> Any:
+        """What a stream has given; one of texts that gave none gives the empty text."""
+        return collected(items) if items or self._output is not str else ""
+
+
+def as_json(result: Any, what: str) -> Any:
     """A value made of what JSON has. Raises `InvalidInput` when it cannot be."""
     try:
         return msgspec.json.decode(msgspec.json.encode(result))
     except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
         raise InvalidInput(
-            f"the output is not JSON-serialisable: {error}", "return text, numbers, lists, dicts"
+            f"{what} is not JSON-serialisable: {error}", "return text, numbers, lists, dicts"
         ) from None
 
 

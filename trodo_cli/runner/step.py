@@ -50,7 +50,7 @@ class Pipeline(ABC):
         return value
 
     def checked(self, result: Any) -> Any:
-        return as_json(result)
+        return as_json(result, f"the output of {self.id}")
 
     def call(self, prepared: Any, tell: Tell) -> Any:
         return in_loop(self.perform(prepared, tell))

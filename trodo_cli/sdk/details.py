@@ -1,11 +1,12 @@
 """The payload of a run or span while it is being put together, and what an exception says of one."""
 
+import os
 import traceback
 from typing import Any
 
 import msgspec
 
-from trodo_cli.errors import RunCancelled
+from trodo_cli.errors import RunCancelled, TrodoError
 from trodo_cli.model.payload import NO_PAYLOAD
 from trodo_cli.sdk.context import ActiveRun
 from trodo_cli.wire.values import json_object, json_value, text_of
@@ -13,6 +14,13 @@ from trodo_cli.wire.values import json_object, json_value, text_of
 MAX_ERROR_CHARACTERS = 4_000
 MAX_STACK_CHARACTERS = 20_000
 MAX_STACK_FRAMES = 100
+
+_OURS = os.path.dirname(os.path.dirname(__file__))
+_MACHINERY = (
+    _OURS,
+    *(os.path.join(os.path.dirname(os.__file__), part) for part in ("asyncio", "concurrent")),
+)
+"""Files whose frames say nothing of an error of ours: it names what is wrong itself."""
 
 
 class Details:
@@ -78,5 +86,10 @@ def error_message(error: BaseException) -> str:
 
 
 def error_stack(error: BaseException) -> str:
-    """The traceback's end."""
-    return "".join(traceback.format_exception(error, limit=-MAX_STACK_FRAMES))[-MAX_STACK_CHARACTERS:]
+    """The traceback's end; of an error of ours the frames of other people's code, nothing when there are none."""
+    told = traceback.TracebackException.from_exception(error, limit=-MAX_STACK_FRAMES)
+    if isinstance(error, TrodoError):
+        told.stack[:] = [frame for frame in told.stack if not frame.filename.startswith(_MACHINERY)]
+        if not told.stack:
+            return ""
+    return "".join(told.format())[-MAX_STACK_CHARACTERS:]

@@ -1,15 +1,17 @@
 """What dead processes left in the spool: shipped by whoever takes its lock first."""
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trodo_cli.errors import InvalidInput, TrodoError
+from trodo_cli.errors import InvalidInput, TrodoError, Unauthorized
 from trodo_cli.model import ids
 from trodo_cli.sdk.delivery import OpenSink, Sink, ship_segment
 from trodo_cli.sdk.spool import (
     MAX_AGE_NS,
+    Header,
     SegmentReader,
     drafts,
     orphans,
@@ -17,6 +19,14 @@ from trodo_cli.sdk.spool import (
     remove_segment,
     taken,
 )
+
+HasKey = Callable[[str, str], bool]
+"""Whether the key that would be sent to a target is the one of this mark."""
+
+
+def no_key(_target: str, _mark: str) -> bool:
+    """Of a process without keys."""
+    return False
 
 
 @dataclass
@@ -28,8 +38,17 @@ class Drained:
     """Why segments had to stay, one text each."""
 
 
-def drain(folder: Path, open_sink: OpenSink, *, only: str | None = None) -> Drained:
-    """Ship and remove the segments of dead processes, all or those for one target; what cannot be shipped stays."""
+def drain(
+    folder: Path,
+    open_sink: OpenSink,
+    *,
+    only: str | None = None,
+    has_key: HasKey = no_key,
+) -> Drained:
+    """Ship and remove the segments of dead processes, all or those for one target.
+
+    What cannot be shipped stays, and so does what was meant to be sent with another key than ours.
+    """
     done = Drained()
     _remove_drafts(folder)
     sinks = _Sinks(open_sink)
@@ -38,7 +57,7 @@ def drain(folder: Path, open_sink: OpenSink, *, only: str | None = None) -> Drai
         if descriptor is None:
             continue
         try:
-            done.events += _drain_segment(segment, sinks, only)
+            done.events += _drain_segment(segment, sinks, only, has_key)
         except (TrodoError, OSError) as error:
             done.troubles.append(f"{segment.name}: {error}")
         finally:
@@ -71,6 +90,17 @@ class _Sinks:
                 sink.close()
 
 
+def is_foreign(header: Header, has_key: HasKey) -> bool:
+    """Whether a segment was meant to be sent with another key than ours."""
+    return header.key is not None and not has_key(os.fsdecode(header.target), header.key)
+
+
+def shown_mark(header: Header) -> str:
+    """What a person is told of the key of a segment: `3f2a…`."""
+    mark = header.key or ""
+    return f"{mark[:4]}…" if len(mark) > 4 else mark
+
+
 def _remove_drafts(folder: Path) -> None:
     """Remove what processes left that died while they made a segment. A young one may still become a segment."""
     for draft in drafts(folder):
@@ -79,7 +109,7 @@ def _remove_drafts(folder: Path) -> None:
                 draft.unlink()
 
 
-def _drain_segment(segment: Path, sinks: _Sinks, only: str | None) -> int:
+def _drain_segment(segment: Path, sinks: _Sinks, only: str | None, has_key: HasKey) -> int:
     header = SegmentReader(segment).header()
     if header is None:
         segment.replace(segment.with_suffix(".bad"))
@@ -87,6 +117,8 @@ def _drain_segment(segment: Path, sinks: _Sinks, only: str | None) -> int:
     target = os.fsdecode(header.target)
     if only is not None and target != only:
         return 0
+    if is_foreign(header, has_key):
+        raise Unauthorized(f"recorded with another key ({shown_mark(header)})")
 
     def opened() -> Sink:
         return sinks.opened(target)

@@ -8,11 +8,11 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from functools import wraps
+from functools import partial, wraps
 from typing import ParamSpec, TypeVar
 
 from trodo_cli import config
-from trodo_cli.errors import Unavailable
+from trodo_cli.errors import TrodoError, Unavailable
 from trodo_cli.model.event import Event
 from trodo_cli.sdk.context import ActiveRun, ActiveRuns
 from trodo_cli.sdk.delivery import Sink, logger
@@ -37,7 +37,7 @@ class Recorder:
         self._ships = ships
         self.pid = os.getpid()
         self.runs = ActiveRuns()
-        self.spool = Spool(config.spool_folder(), target)
+        self.spool = Spool(config.spool_folder(), target, partial(_key_mark, target))
         self._shipper: Shipper | None = None
         self._lock = threading.RLock()
 
@@ -76,7 +76,7 @@ class Recorder:
                 if _load_sink is not None:
                     with suppress(ImportError):  # which the opening will tell in its own words
                         _load_sink(self.spool.target)
-                shipper = Shipper(self.spool, self.runs, open_sink)
+                shipper = Shipper(self.spool, self.runs, open_sink, has_key)
                 try:
                     shipper.start()
                 except RuntimeError as error:
@@ -90,6 +90,21 @@ def open_sink(target: str) -> Sink:
     if _open_sink is None:
         raise Unavailable("nothing says how to open a target")
     return _open_sink(target, _given.get(target))
+
+
+def has_key(target: str, mark: str) -> bool:
+    """Whether the key that this process sends to a target is the one of this mark."""
+    found = config.recording_key(target, _given.get(target))
+    return found is not None and found.mark == mark
+
+
+def _key_mark(target: str) -> str | None:
+    """The mark of that key; None without one."""
+    if not target.startswith(("http://", "https://")):
+        return None
+    with suppress(TrodoError):  # which the opening will tell
+        return config.recording_mark(target, _given.get(target))
+    return None
 
 
 def use_sinks(opened: OpenGiven, load: Callable[[str], None]) -> None:

@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from trodo_cli.model import ids
 from trodo_cli.sdk.context import ActiveRuns
 from trodo_cli.sdk.delivery import OpenSink, Sink, logger, ship_segment, tell
-from trodo_cli.sdk.leftovers import drain
+from trodo_cli.sdk.leftovers import HasKey, drain, no_key
 from trodo_cli.sdk.spool import Spool
 
 THREAD_NAME = "trodo-shipper"
@@ -31,8 +31,9 @@ LONGEST_DRAIN_SECONDS = 600.0
 class Shipper:
     """The background thread of one process."""
 
-    def __init__(self, spool: Spool, runs: ActiveRuns, open_sink: OpenSink) -> None:
+    def __init__(self, spool: Spool, runs: ActiveRuns, open_sink: OpenSink, has_key: HasKey = no_key) -> None:
         self._spool = spool
+        self._has_key = has_key
         self._runs = runs
         self._open_sink = open_sink
         self._sink: Sink | None = None
@@ -142,7 +143,7 @@ class Shipper:
         """Ship what dead processes left; targets that are away are asked ever more rarely."""
         if ids.monotonic_ns() < self._next_drain_ns:
             return
-        troubles = drain(self._spool.folder, self._open_sink).troubles
+        troubles = drain(self._spool.folder, self._open_sink, has_key=self._has_key).troubles
         for trouble in troubles:
             logger.warning("trodo cannot ship what a dead process left: %s", trouble)
         self._drain_seconds = min(self._drain_seconds * 2, LONGEST_DRAIN_SECONDS) if troubles else 0.5

@@ -10,7 +10,7 @@ import os
 import threading
 import zlib
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from struct import Struct as Layout
@@ -39,14 +39,18 @@ class Header(msgspec.Struct):
     """As the file system spells it."""
     pid: int
     created_ns: int
+    key: str | None = None
+    """The mark of the key that they were meant to be sent with; None for whatever key there is."""
 
 
 class Spool:
     """The writing side, for one process. Safe to use from several threads, never across a fork."""
 
-    def __init__(self, folder: Path, target: str) -> None:
+    def __init__(self, folder: Path, target: str, key: Callable[[], str | None] = lambda: None) -> None:
         self.folder = folder
         self.target = target
+        self._key = key
+        """Gives the mark of the key to the target."""
         self.written_bytes = 0
         """All bytes ever appended; a shipper that has caught up has passed them."""
         self.dropped: Counter[str] = Counter()
@@ -144,7 +148,9 @@ class Spool:
         self.folder.mkdir(mode=0o700, exist_ok=True)
         created_ns = ids.now_ns()
         path = self.folder / f"{created_ns:016x}-{os.getpid()}-{ids.new_span_id()}.seg"
-        header = msgspec.json.encode(Header(1, os.fsencode(self.target), os.getpid(), created_ns))
+        header = msgspec.json.encode(
+            Header(1, os.fsencode(self.target), os.getpid(), created_ns, self._key())
+        )
         frame = _FRAME.pack(_MARK, len(header), zlib.crc32(header)) + header
         self._descriptor, self._size = _new_segment(path, frame), len(frame)
         self._segments[path] = self._descriptor

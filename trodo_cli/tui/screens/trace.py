@@ -70,7 +70,10 @@ class TraceScreen(Screen[None]):
         yield Verdict(glyphs)
         with Container(id="body"):
             yield Spans(glyphs)
-            yield Detail(glyphs, self.app.payloads(self.run_id))
+            with Container(
+                id="details"
+            ):  # its border: one of a scrolled widget's own counts as a row that is missing
+                yield Detail(glyphs, self.app.payloads(self.run_id))
         yield Search()
         yield Footer()
 

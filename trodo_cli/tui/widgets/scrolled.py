@@ -30,12 +30,14 @@ class Scrolled(ScrollView):
     def extend(self, height: int) -> None:
         """There are so many lines now; the screen is laid out anew only where a scrollbar comes or goes."""
         size, seen = Size(self.cells, height), self.size.height
-        if height > seen and self.virtual_size.height > seen:
+        if height > seen and self.show_vertical_scrollbar:
             self.set_reactive(Scrolled.virtual_size, size)
             self.vertical_scrollbar.window_virtual_size = height
             self.scroll_y = self.validate_scroll_y(self.scroll_y)
-        elif height > seen or self.virtual_size.height > seen:
+        elif height > seen or self.show_vertical_scrollbar or self.virtual_size.height > seen:
             self.virtual_size = size
+            if self.show_vertical_scrollbar and height <= seen:  # the layout would leave it
+                self.show_vertical_scrollbar = self.vertical_scrollbar.display = False
         self.refresh()
 
     def painted(self, line: Line, over: Style = PLAIN) -> Strip:

@@ -12,7 +12,7 @@ from trodo_cli.render.theme import Glyphs, Line
 from trodo_cli.render.timeline import Window
 from trodo_cli.tui.keys import FOLDS, bindings
 from trodo_cli.tui.outline import Outline
-from trodo_cli.tui.paint import PINNED
+from trodo_cli.tui.paint import PINNED, PLAIN
 from trodo_cli.tui.widgets.lines import Lines
 
 MOST_PINNED = 4
@@ -79,7 +79,8 @@ class Spans(Lines):
         pinned = self._pinned()
         if y >= len(pinned):
             return super().render_line(y)
-        return self.painted(self._line(pinned[y], self.cells), PINNED)
+        is_last = y == len(pinned) - 1
+        return self.painted(self._line(pinned[y], self.cells), PINNED if is_last else PLAIN)
 
     def _line(self, row: Row, width: int) -> Line:
         window = self.window if self.bars and width >= LEAST_BAR_WIDTH else None

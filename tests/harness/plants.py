@@ -252,7 +252,7 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "holds-no-row": Plant(
             "servers change a run without keeping others from it", SERVER, _hold_no_row,
             _kinds("numbers", "gap", "repeat", "lost", "different", "unknown", "program", "time"),
-            (*REPLICAS, "--batch", "2", "--writers", "6", "--max-seconds", "40")),
+            (*REPLICAS, "--batch", "2", "--writers", "6", "--max-seconds", "15")),
         "tells-too-much": Plant(
             "the server sends payloads to the light follower", SERVER, _tell_too_much, _kinds("payload")),
     },

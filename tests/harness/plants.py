@@ -23,6 +23,8 @@ class Plant(NamedTuple):
     found_as: frozenset[str]
     options: tuple[str, ...] = ()
     """What the gate must be asked for beside it."""
+    tries: int = 1
+    """How often the gate may be run until it is found: whether two servers meet is up to them."""
 
 
 def _put(place: Any, name: str, bug: object) -> None:
@@ -252,7 +254,7 @@ PLANTS: dict[str, dict[str, Plant]] = {
         "holds-no-row": Plant(
             "servers change a run without keeping others from it", SERVER, _hold_no_row,
             _kinds("numbers", "gap", "repeat", "lost", "different", "unknown", "program", "time"),
-            (*REPLICAS, "--batch", "2", "--writers", "6", "--max-seconds", "15")),
+            (*REPLICAS, "--batch", "2", "--writers", "6", "--max-seconds", "15"), 4),
         "tells-too-much": Plant(
             "the server sends payloads to the light follower", SERVER, _tell_too_much, _kinds("payload")),
     },

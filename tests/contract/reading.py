@@ -1,5 +1,6 @@
 """Writing to and reading from a store through its public methods, in the forms that tests compare."""
 
+import time
 from collections.abc import Iterator
 
 import msgspec
@@ -12,6 +13,9 @@ from trodo_cli.query.plan import Cursor, RunFilter, read_cursor
 from trodo_cli.stores.base import Appended, Store
 
 OWNER = "ada"
+
+QUIET_SECONDS = 0.3
+"""How long nothing is heard once every commit was told of."""
 
 EVERY_RUN = RunFilter(roots_only=False)
 
@@ -100,3 +104,12 @@ def light(text: msgspec.Raw) -> bool:
 
 def _line(kind: str, *values: object) -> str:
     return kind + " " + " ".join(msgspec.json.encode(value).decode() for value in values)
+
+
+def settled_mark(store: Store) -> object:
+    """The change mark once it stays: a database tells of a commit a little later."""
+    mark, before = store.change_mark(), object()
+    while mark != before:
+        time.sleep(QUIET_SECONDS)
+        mark, before = store.change_mark(), mark
+    return mark

@@ -4,7 +4,7 @@ import pytest
 
 from tests.contract.conftest import Clock
 from tests.contract.events import NOW, SECOND, cancel_request, run_end, run_start, span_start
-from tests.contract.reading import OWNER, append, cancel_of, listed, run_of, told
+from tests.contract.reading import OWNER, append, cancel_of, listed, run_of, settled_mark, told
 from trodo_cli.client.base import Client
 from trodo_cli.errors import NotFound
 from trodo_cli.model.run import Cancel
@@ -241,7 +241,7 @@ def test_runs_with_a_request_are_named_also_after_one_of_their_processes_has_hea
 def test_asking_who_shall_stop_changes_nothing(client: Client, store: Store) -> None:
     append(store, run_start("r"))
     client.runs.cancel("r")
-    before, mark = run_of(store, "r"), store.change_mark()
+    before, mark = run_of(store, "r"), settled_mark(store)
     store.asked_to_stop(OWNER, ["r"])
     assert run_of(store, "r") == before
     assert store.change_mark() == mark

@@ -70,9 +70,7 @@ class TraceScreen(Screen[None]):
         yield Verdict(glyphs)
         with Container(id="body"):
             yield Spans(glyphs)
-            with Container(
-                id="details"
-            ):  # its border: one of a scrolled widget's own counts as a row that is missing
+            with Container(id="details"):
                 yield Detail(glyphs, self.app.payloads(self.run_id))
         yield Search()
         yield Footer()

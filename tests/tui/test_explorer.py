@@ -1,5 +1,7 @@
 """What a person sees and does in the explorer."""
 
+import threading
+
 import pytest
 from textual.events import Key
 
@@ -9,6 +11,9 @@ from trodo_cli.model import ids
 from trodo_cli.model.event import Event, RunEnd, RunStart, SpanEnd, SpanStart
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
+from trodo_cli.render.overview import Seen
+from trodo_cli.render.rows import Row
+from trodo_cli.tui.picture import Picture
 from trodo_cli.tui.screens.runs import RunsScreen
 
 STORY = [
@@ -200,3 +205,25 @@ def test_a_run_that_was_given_up_and_goes_on_is_followed_on() -> None:
         await it.shows("✓ completed")
 
     explore(silent, story, run_id=run_id(1))
+
+
+def test_the_tree_is_read_by_the_thread_alone_that_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    readers: set[str] = set()
+    seen = Picture.seen
+
+    def noted(picture: Picture, row: Row) -> Seen:
+        readers.add(threading.current_thread().name)
+        return seen(picture, row)
+
+    monkeypatch.setattr(Picture, "seen", noted)
+
+    async def story(it: Exploring) -> None:
+        await it.shows("writer", "plan")
+        await it.press("down")
+        await it.shows("name        plan")
+        await it.press("tab")
+        await it.press("down", "down")
+        await it.pilot.pause(0.3)
+
+    explore(STORY, story, run_id=run_id(1))
+    assert readers == {"MainThread"}

@@ -69,7 +69,7 @@ class Detail(Scrolled):
         self._seen = seen
         if before is None or before.key != row.key:
             self._missing = ""
-            self._take(row.subject, self._made(row.subject))
+            self._take(row.subject, self._made(row.subject, seen()))
             self.scroll_to(0, 0, animate=False, immediate=True)
         if self._timer is not None:
             self._timer.stop()
@@ -124,24 +124,25 @@ class Detail(Scrolled):
     def _look(self) -> None:
         row = self._row
         if row is not None:
-            self.run_worker(lambda: self._fetch(row), thread=True, exclusive=True, group="payload")
+            seen = self._seen()  # here: the tree is this thread's alone
+            self.run_worker(lambda: self._fetch(row, seen), thread=True, exclusive=True, group="payload")
 
-    def _fetch(self, row: Row) -> None:
+    def _fetch(self, row: Row, seen: Seen) -> None:
         try:
             subject = self._read(row)
-            looked = self.Looked(row.key, subject, self._made(subject))
+            looked = self.Looked(row.key, subject, self._made(subject, seen))
         except TrodoError as error:
             looked = self.Looked(row.key, error, [])
         self.post_message(looked)
 
-    def _made(self, subject: Span | Run) -> list[Tab]:
-        return tabs(subject, self._glyphs, self._seen())
+    def _made(self, subject: Span | Run, seen: Seen) -> list[Tab]:
+        return tabs(subject, self._glyphs, seen)
 
     def _renew(self) -> None:
         """Time goes on."""
         subject = self._subject
         if subject is not None and self._name == "Overview" and len(bytes(subject.payload)) <= LIGHT_BYTES:
-            self._take(subject, self._made(subject))
+            self._take(subject, self._made(subject, self._seen()))
 
     def _take(self, subject: Span | Run, made: list[Tab]) -> None:
         self._subject, self._tabs = subject, made

@@ -74,6 +74,23 @@ def test_a_span_outside_any_run_makes_a_run_of_its_trace(recording: Recording, t
     assert recording.run_of("helper").details.attributes["service.name"] == "shop"
 
 
+def test_what_a_topmost_span_learns_while_it_lasts_is_said_of_its_run(
+    recording: Recording, tracer: trace.Tracer
+) -> None:
+    elsewhere = trace.SpanContext(7, 8, is_remote=True)
+    with tracer.start_as_current_span("root", links=[trace.Link(elsewhere, {"why": "retry"})]) as root:
+        assert recording.runs()[0].agent == "root"
+        root.set_attributes(
+            {"gen_ai.agent.name": "helper", "gen_ai.conversation.id": "chat-1", "user.id": "ada"}
+        )
+    (run,) = recording.runs()
+    assert (run.agent, run.session, run.user, run.status) == ("helper", "chat-1", "ada", "completed")
+    (span,) = recording.spans(run.id)
+    assert span.details.origin["links"] == [
+        {"trace_id": f"{7:032x}", "span_id": f"{8:016x}", "attributes": {"why": "retry"}}
+    ]
+
+
 def test_running_work_is_visible_and_a_run_ends_when_its_last_span_does(
     recording: Recording, tracer: trace.Tracer
 ) -> None:

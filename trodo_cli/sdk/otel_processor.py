@@ -18,6 +18,7 @@ from trodo_cli.sdk.ship import THREAD_NAME
 from trodo_cli.sdk.telemetry import SPAN_ID
 from trodo_cli.wire.native import settled_event
 from trodo_cli.wire.otlp.events import begun_span, ended_span
+from trodo_cli.wire.otlp.export import OtlpSpan
 
 MAX_KNOWN = 100_000
 """Spans and traces that are remembered; beyond that the oldest are forgotten."""
@@ -46,6 +47,8 @@ class OpenTrace:
         self.root_id = root_id
         """The topmost span; None for a run that somebody else has begun."""
         self.open = 0
+        self.said: tuple[str | None, ...] = ()
+        """What was told of it so far: the agent, the session and the user."""
         self.end: Run | None = None
         """As the topmost span left it, once that has ended."""
 
@@ -85,8 +88,7 @@ class RunProcessor(SpanProcessor):
                 self._open(home.run_id, span_id if is_top else None)
         otlp = otlp_span(span, home.parent_id)
         if is_top:
-            run = announced_run(home.run_id, otlp, span.resource.attributes)
-            recorder().record(settled_event(RunStart(run_id=home.run_id, run=run)))
+            self._announce(self._traces[home.run_id], home.run_id, otlp, span)
         recorder().record(settled_event(SpanStart(run_id=home.run_id, span=begun_span(otlp))))
 
     @quietly
@@ -96,13 +98,17 @@ class RunProcessor(SpanProcessor):
             home = self._homes.pop(span_id, None)
         if home is None:
             return
-        ended = ended_span(otlp_span(span, home.parent_id))
+        otlp = otlp_span(span, home.parent_id)
+        ended = ended_span(otlp)
+        found = self._traces.get(home.run_id)
+        if found is not None and found.root_id == span_id:
+            self._announce(found, home.run_id, otlp, span)
         recorder().record(settled_event(SpanEnd(run_id=home.run_id, span=ended)))
         if not home.is_placed:
             with self._lock:
-                run = self._close(home.run_id, ended)
-            if run is not None:
-                recorder().record(settled_event(RunEnd(run_id=run.id, run=run)))
+                end = self._close(home.run_id, ended)
+            if end is not None:
+                recorder().record(settled_event(RunEnd(run_id=end.id, run=end)))
 
     @quietly
     def inner_span(self, place: Place) -> str | None:
@@ -134,6 +140,14 @@ class RunProcessor(SpanProcessor):
             found = self._traces[run_id] = OpenTrace(root_id)
             recorder().enter(run_id)
         found.open += 1
+
+    def _announce(self, found: OpenTrace, run_id: str, otlp: OtlpSpan, span: Any) -> None:
+        """Tell of a run what its topmost span says, unless that was told."""
+        run = announced_run(run_id, otlp, span.resource.attributes)
+        said = (run.agent, run.session, run.user)
+        if said != found.said:
+            found.said = said
+            recorder().record(settled_event(RunStart(run_id=run_id, run=run)))
 
     def _close(self, run_id: str, span: Span) -> Run | None:
         """The end of the run, when the topmost span has ended and no other is open."""

@@ -9,11 +9,11 @@ from trodo_cli.model.payload import NO_PAYLOAD
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
 from trodo_cli.wire.genai import SESSION, USER, agent_of
-from trodo_cli.wire.otlp.export import Moment, OtlpSpan, Scope
+from trodo_cli.wire.otlp.export import Link, Moment, OtlpSpan, Scope
 from trodo_cli.wire.values import json_object, json_value
 
-HEARSAY_VERSION = -1
-"""Of a run that only its spans tell of: whoever announces it knows better."""
+BEGUN_VERSION, ENDED_VERSION = -2, -1
+"""Of a run as its topmost span tells of it at its start and at its end; whoever announces it himself knows better."""
 
 
 def otlp_span(span: Any, parent_id: str | None) -> OtlpSpan:
@@ -29,6 +29,10 @@ def otlp_span(span: Any, parent_id: str | None) -> OtlpSpan:
         ended_ns=span.end_time or 0,
         attributes=dict(span.attributes or {}),
         moments=[Moment(event.name, event.timestamp, dict(event.attributes or {})) for event in span.events],
+        links=[
+            Link(f"{link.context.trace_id:032x}", f"{link.context.span_id:016x}", dict(link.attributes or {}))
+            for link in span.links
+        ],
         status=span.status.status_code.value,
         message=span.status.description or "",
         scope=Scope(scope.name, scope.version or "") if scope else Scope(),
@@ -43,7 +47,7 @@ def announced_run(run_id: str, otlp: OtlpSpan, resource: Mapping[str, Any]) -> R
         session=SESSION.text(otlp.attributes),
         user=USER.text(otlp.attributes),
         started_ns=otlp.started_ns,
-        version=HEARSAY_VERSION,
+        version=ENDED_VERSION if otlp.ended_ns else BEGUN_VERSION,
         payload=msgspec.Raw(b'{"attributes":%b}' % json_object(dict(resource))) if resource else NO_PAYLOAD,
     )
 

@@ -90,10 +90,20 @@ class Server:
         return self._program
 
     def answers(self) -> bool:
+        """Whether somebody answers. One that ends may close a connection that has asked nothing yet: the next answers."""
+        try:
+            return self._asked() or self._asked()
+        except ConnectionRefusedError:
+            return False
+
+    def _asked(self) -> bool:
+        """Whether there was an answer. Raises `ConnectionRefusedError` when nobody listens."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         try:
             connection.request("GET", "/health")
             return connection.getresponse().status == 200
+        except ConnectionRefusedError:
+            raise
         except OSError:
             return False
         finally:

@@ -90,7 +90,7 @@ class Server:
         return self._program
 
     def answers(self) -> bool:
-        """Whether somebody answers. One that ends may close a connection that has asked nothing yet: the next answers."""
+        """Whether somebody answers; a connection that one who ends has closed unasked is made again."""
         try:
             return self._asked() or self._asked()
         except ConnectionRefusedError:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from trodo_cli.client.base import Client, Page, RunFilter, StreamState
-from trodo_cli.errors import TrodoError, Unavailable
+from trodo_cli.errors import TrodoError, Unauthorized, Unavailable
 from trodo_cli.model.event import Event, TraceDone
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
@@ -20,6 +20,9 @@ LONGEST_SILENCE_SECONDS = 1.0
 
 REST_SECONDS = 0.2
 """Between two looks at the list of runs."""
+
+KEY_TRIES = 3
+"""How often a refused key is asked for again."""
 
 MOST_WAITING = 200
 """How much is kept for a screen that does not take it; then the thread waits."""
@@ -113,11 +116,18 @@ class Feed:
             self._wake()
 
     def _work(self) -> None:
+        refused = 0
         while not self._stopped.is_set():
             try:
                 return self.hear()
             except Unavailable:
+                refused = 0
                 self.put(State("reconnecting"))
+                self._stopped.wait(LONGEST_SILENCE_SECONDS)
+            except Unauthorized as error:  # a local server that starts again may answer before its new key is there
+                refused += 1
+                if refused == KEY_TRIES:
+                    return self.put(Failed(error))
                 self._stopped.wait(LONGEST_SILENCE_SECONDS)
             except TrodoError as error:
                 return self.put(Failed(error))

@@ -22,7 +22,7 @@ REST_SECONDS = 0.2
 """Between two looks at the list of runs."""
 
 KEY_TRIES = 3
-"""How often a refused key is asked for again."""
+"""A local server that starts again may answer before its new key is there: how often the key is tried."""
 
 MOST_WAITING = 200
 """How much is kept for a screen that does not take it; then the thread waits."""
@@ -124,7 +124,7 @@ class Feed:
                 refused = 0
                 self.put(State("reconnecting"))
                 self._stopped.wait(LONGEST_SILENCE_SECONDS)
-            except Unauthorized as error:  # a local server that starts again may answer before its new key is there
+            except Unauthorized as error:
                 refused += 1
                 if refused == KEY_TRIES:
                     return self.put(Failed(error))

@@ -6,21 +6,18 @@ from typing import Any
 import apsw
 import msgspec
 
-from trodo_cli.model.key import Key
 from trodo_cli.model.run import Cancel
 from trodo_cli.model.sums import Sums
 from trodo_cli.query.plan import Cursor, RunFilter
-from trodo_cli.stores.base import MAX_COUNT, MAX_SEQ, TableSize
+from trodo_cli.stores.base import MAX_SEQ, TableSize
 from trodo_cli.stores.conditions import Dialect, condition
+from trodo_cli.stores.key_tables import KeyTables
 from trodo_cli.stores.ledger import Ledger, Replaced, RunRow, SpanRow, stored_payload
 from trodo_cli.stores.opening import fetched
 from trodo_cli.stores.rows import (
-    KEY_COLUMNS,
     RUN_COLUMNS,
     SPAN_COLUMNS,
     json_text,
-    key_row,
-    key_values,
     read_cancel,
     run_row,
     run_values,
@@ -50,7 +47,7 @@ _DIALECT = Dialect(
 )
 
 
-class SqliteTables:
+class SqliteTables(KeyTables):
     """See `stores.base.Tables`."""
 
     def __init__(self, connection: apsw.Connection) -> None:
@@ -217,43 +214,13 @@ class SqliteTables:
         sql = "SELECT id FROM wrapping WHERE owner = ? AND run = ? AND id IN (SELECT value FROM json_each(?))"
         return {found[0] for found in self._fetched(sql, owner, row.key, json_text(span_ids))}
 
-    # -- what producers dropped, and keys ----------------------------------------------------------
-
-    def add_drops(self, owner: str, counts: dict[str, int], now_ns: int) -> None:
-        self._connection.executemany(
-            "INSERT INTO drops (owner, reason, count, last_ns) VALUES (?, ?, ?, ?) ON CONFLICT (owner, reason)"
-            f" DO UPDATE SET count = min(count + excluded.count, {MAX_COUNT}), last_ns = excluded.last_ns",
-            [(owner, reason, count, now_ns) for reason, count in counts.items()],
-        )
-
-    def drops(self, owner: str) -> dict[str, int]:
-        return dict(self._fetched("SELECT reason, count FROM drops WHERE owner = ?", owner))
-
-    def add_key(self, key: Key, digest: bytes) -> None:
-        sql = f"INSERT INTO keys (digest, {KEY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
-        self._connection.execute(sql, (digest, *key_values(key)))
-
-    def valid_key(self, digest: bytes) -> Key | None:
-        rows = self._fetched(
-            f"SELECT {KEY_COLUMNS} FROM keys WHERE digest = ? AND revoked_ns IS NULL", digest
-        )
-        return key_row(rows[0]) if rows else None
-
-    def keys(self, owner: str | None) -> list[Key]:
-        where, values = ("", ()) if owner is None else (" WHERE owner = ?", (owner,))
-        rows = self._fetched(f"SELECT {KEY_COLUMNS} FROM keys{where} ORDER BY number DESC", *values)
-        return [key_row(row) for row in rows]
-
-    def revoke_key(self, key_id: str, now_ns: int) -> Key | None:
-        sql = "UPDATE keys SET revoked_ns = ? WHERE id = ? AND revoked_ns IS NULL"
-        self._connection.execute(sql, (now_ns, key_id))
-        rows = self._fetched(f"SELECT {KEY_COLUMNS} FROM keys WHERE id = ?", key_id)
-        return key_row(rows[0]) if rows else None
-
     # -- inside ------------------------------------------------------------------------------------
 
     def _fetched(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         return fetched(self._connection, sql, values)
+
+    def _done(self, sql: str, *values: Any) -> None:
+        self._connection.execute(sql, values)
 
     def _span_rows(
         self, owner: str, row: RunRow, where: str, values: tuple[Any, ...], *, payload: bool

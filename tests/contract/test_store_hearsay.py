@@ -118,7 +118,9 @@ def test_a_late_span_is_added_and_opens_nothing_again(hub: Hub, clock: Clock) ->
     send(hub, model(5, 1, attributes={"user.id": "late"}))
     seen = run(hub, clock)
     assert (seen.status, seen.totals.spans, seen.user) == ("completed", 2, "late")
-    assert after_silence(hub, clock).status == "completed"
+    assert seen.ended_ns == START + 6 * SECOND, "and the run lasted as long"
+    send(hub, model(2, 1))
+    assert after_silence(hub, clock).ended_ns == START + 6 * SECOND
 
 
 def test_a_root_that_comes_after_the_end_still_decides(hub: Hub, clock: Clock) -> None:

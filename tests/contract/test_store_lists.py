@@ -251,6 +251,13 @@ def test_only_topmost_runs_are_listed_unless_asked_otherwise(store: Store) -> No
     assert listed(store, RunFilter(parent_id="top")) == ["child"]
 
 
+def test_of_two_runs_that_name_each_other_one_is_at_the_top(store: Store) -> None:
+    append(store, run_start("one", parent_id="other"), run_start("other", parent_id="one"))
+    assert listed(store, RunFilter()) == ["one"]
+    append(store, run_start("self", parent_id="self"))
+    assert listed(store, RunFilter()) == ["self", "one"]
+
+
 def test_a_run_that_learns_its_parent_moves_below_it(store: Store) -> None:
     append(store, run_start("top"), run_start("child"))
     append(store, run_start("child", parent_id="top", version=1))

@@ -16,6 +16,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCod
 
 import trodo_cli
 from tests.sdk.host import Host, Recording, eventually, finished, names, next_line, parent_names, tell
+from trodo_cli.model.run import HEARD_LOST_AFTER_NS
 from trodo_cli.sdk import context
 from trodo_cli.sdk.otel import Nothing
 
@@ -71,7 +72,7 @@ def test_a_span_outside_any_run_makes_a_run_of_its_trace(recording: Recording, t
         "innermost": "inner",
     }
     assert all(span.status == "ok" and span.ended_ns for span in spans)
-    assert recording.run_of("helper").details.attributes["service.name"] == "shop"
+    assert spans[0].details.origin["resource"]["attributes"]["service.name"] == "shop"
 
 
 def test_what_a_topmost_span_learns_while_it_lasts_is_said_of_its_run(
@@ -105,6 +106,39 @@ def test_running_work_is_visible_and_a_run_ends_when_its_last_span_does(
     late.end()
     (run,) = recording.runs()
     assert (run.status, run.ended_ns) == ("completed", late.end_time)  # type: ignore[attr-defined]
+
+
+def test_a_span_that_begins_after_its_run_has_ended_lengthens_it(
+    recording: Recording, tracer: trace.Tracer
+) -> None:
+    root = tracer.start_span("answer")
+    root.end()
+    assert recording.runs()[0].status == "completed"
+    late = tracer.start_span("in the background", context=trace.set_span_in_context(root))
+    assert [span.is_open for span in recording.spans(hex_of(root)[0])] == [False, True]
+    late.end()
+    (run,) = recording.runs()
+    assert (run.agent, run.status, run.ended_ns) == ("answer", "completed", late.end_time)  # type: ignore[attr-defined]
+
+
+def test_an_agent_below_a_request_names_the_run(recording: Recording, tracer: trace.Tracer) -> None:
+    noted = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "helper", "session.id": "chat-1"}
+    with tracer.start_as_current_span("POST /chat"):
+        assert recording.runs()[0].agent == "POST /chat"
+        with tracer.start_as_current_span("invoke_agent helper", attributes=noted):
+            (run,) = recording.runs()
+            assert (run.agent, run.session, run.status) == ("helper", "chat-1", "running")
+
+
+def test_a_span_of_a_caller_that_never_reports_is_a_run_of_its_own(
+    recording: Recording, tracer: trace.Tracer
+) -> None:
+    caller = SpanContext(7, 8, is_remote=True, trace_flags=TraceFlags(1))
+    with tracer.start_as_current_span("handle", context=trace.set_span_in_context(NonRecordingSpan(caller))):
+        pass
+    (run,) = recording.runs()
+    assert (run.id, run.agent, run.status) == (f"{7:032x}", "handle", "running"), "the caller may be at work"
+    assert run.patience_ns == HEARD_LOST_AFTER_NS
 
 
 def test_a_model_call_has_its_model_its_tokens_and_its_messages(

@@ -171,7 +171,7 @@ def test_the_example_of_the_documents_is_one_run_across_two_services(host: Host,
     assert (work.tool, work.details.output) == ("summarise", {"summary": "sum"})
 
 
-def test_a_child_that_reports_before_its_caller_is_kept_unseen_and_then_has_its_place(
+def test_a_child_that_reports_before_its_caller_stands_for_the_run_and_then_has_its_place(
     host: Host, place: Place
 ) -> None:
     place.unsteady.trouble = "busy"
@@ -180,11 +180,13 @@ def test_a_child_that_reports_before_its_caller_is_kept_unseen_and_then_has_its_
     run_id = next_line(caller)
     next_line(caller)
     eventually(lambda: kept_spans(host.folder / "server.db") == 2)
-    assert place.local.runs.list().rows == [], "its owner has not announced it"
+    (run,) = place.local.runs.list().rows
+    assert (run.id, run.agent, run.status) == (run_id, "http.POST./work", "running")
     place.unsteady.trouble = ""
     tell(caller)
     finished(caller)
-    assert place.local.runs.get(run_id).status == "completed"
+    run = place.local.runs.get(run_id)
+    assert (run.agent, run.status) == ("parent-service", "completed")
     expected = {"call": None, "http.POST./work": "call", "summarise": "http.POST./work"}
     assert parent_names(place.spans(run_id)) == expected
     child.stop()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from trodo_cli.model.event import RunEnd
 from trodo_cli.model.hearsay import Claim
-from trodo_cli.model.run import Run
+from trodo_cli.model.run import Run, hearsay_run
 from trodo_cli.model.span import Span
 
 
@@ -18,8 +18,12 @@ def conclusion(run: Run, spans: Mapping[str, Span], *, complete: bool) -> RunEnd
     if any(span.is_open or (complete and _is_orphan(span, spans)) for span in spans.values()):
         return None
     ended_ns = max((span.ended_ns or 0 for span in spans.values()), default=run.started_ns)
-    over = Run(id=run.id, ended_ns=ended_ns, heard={"over": Claim("", True)})
-    return RunEnd(run_id=run.id, run=over)
+    return over(run.id, ended_ns)
+
+
+def over(run_id: str, ended_ns: int) -> RunEnd:
+    """The word that such a run is over; how it went, its spans say. Of several the latest time counts."""
+    return RunEnd(run_id=run_id, run=hearsay_run(run_id, {"over": Claim("", True)}, ended_ns=ended_ns))
 
 
 def _is_orphan(span: Span, spans: Mapping[str, Span]) -> bool:

@@ -18,6 +18,10 @@ PATIENCE_NS = 300 * 10**9
 """The same for a run in which a parent is missing: it may still be at work, or never be sent."""
 
 
+FIRST, SECOND, THIRD, LAST = "0", "1", "2", "3"
+"""How well a span knows; between equals the one that `begun` puts first."""
+
+
 class Claim(msgspec.Struct, array_like=True, frozen=True):
     """What one span says; of two the one with the smaller source stands."""
 
@@ -27,6 +31,11 @@ class Claim(msgspec.Struct, array_like=True, frozen=True):
 
 Claims = dict[str, Claim]
 """By what they are about: `agent session user parent status input output attributes`, and `over`."""
+
+
+def begun(started_ns: int, span_id: str, *, is_root: bool) -> str:
+    """The place of a span in its trace: roots first, then what began first, then the smaller id."""
+    return f"{'' if is_root else '~'}{started_ns:020d}{span_id}"
 
 
 def better(one: Claim | None, other: Claim | None) -> Claim | None:

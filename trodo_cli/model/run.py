@@ -32,7 +32,10 @@ MAX_FEEDBACK = 100
 """How many judgements of one run are kept: the first ones."""
 
 HEARD_LOST_AFTER_NS = LOST_AFTER_NS + PATIENCE_NS
-"""The same for a run that nobody announced: its spans come when they end, so silence is no bad sign."""
+"""The same for a run that nobody announced: its spans come when they end, so silence is no bad sign.
+
+Unless a process of it says that it gives signs of life.
+"""
 
 
 def canonical_status(status: str) -> str:
@@ -176,7 +179,7 @@ def folded_run(run_id: str, start: Run | None, end: Run | None) -> Run:
     return msgspec.structs.replace(start, **said)
 
 
-def hearsay_run(run_id: str, claims: Claims, **said: Any) -> Run:
+def hearsay_run(run_id: str, claims: Claims, *, patience_ns: int = HEARD_LOST_AFTER_NS, **said: Any) -> Run:
     """An announcement made of what spans say; `said` are fields that no claim is about."""
     value = {name: claim.value for name, claim in claims.items()}
     parent_id, parent_span_id = value.get("parent") or (None, None)
@@ -190,7 +193,7 @@ def hearsay_run(run_id: str, claims: Claims, **said: Any) -> Run:
         parent_id=parent_id,
         parent_span_id=parent_span_id,
         heard=claims,
-        patience_ns=HEARD_LOST_AFTER_NS,
+        patience_ns=patience_ns,
         **said,
     )
 
@@ -205,6 +208,7 @@ def joined_hearsay(one: Run, other: Run) -> Run:
         tags=tuple(sorted({*one.tags, *other.tags})),
         started_ns=min(starts, default=0),
         ended_ns=max(ends, default=None),
+        patience_ns=min(one.patience_ns, other.patience_ns),
         payload=_joined_payload(one, other),
     )
     return msgspec.structs.replace(one, **{name: getattr(joined, name) for name in _HEARD})
@@ -219,6 +223,7 @@ _HEARD = (
     "tags",
     "started_ns",
     "ended_ns",
+    "patience_ns",
     "heard",
     "payload",
 )

@@ -2,6 +2,10 @@
 
 from typing import Any, Self
 
+from trodo_cli.model import ids
+from trodo_cli.model.event import RunStart
+from trodo_cli.model.hearsay import LAST, Claim, begun
+from trodo_cli.model.run import Run, hearsay_run
 from trodo_cli.sdk.block import Block
 from trodo_cli.sdk.context import join_task, settle_task
 from trodo_cli.sdk.details import settled
@@ -12,14 +16,18 @@ from trodo_cli.sdk.span import SpanHandle
 class JoinedRun(Block):
     """A part in a run that another function, process or service owns, as a `with` or `async with` block."""
 
-    __slots__ = ("_task", "run_id", "span", "span_id")
+    __slots__ = ("_heard_as", "_task", "run_id", "span", "span_id")
 
-    def __init__(self, run_id: str, parent_span_id: str | None, span: SpanHandle | None) -> None:
+    def __init__(
+        self, run_id: str, parent_span_id: str | None, span: SpanHandle | None, heard_as: str | None = None
+    ) -> None:
+        """`heard_as`: what to call the run as long as its owner has not announced it; without, it stays unseen."""
         self.run_id = run_id
         self.span_id = parent_span_id
         self.span = span
         """What the block itself is shown as, if it is."""
         super().__init__()
+        self._heard_as = heard_as
         self._task: Any = None
 
     def __enter__(self) -> Self:
@@ -50,8 +58,15 @@ class JoinedRun(Block):
     @quietly
     def _open(self) -> None:
         self.run = recorder().enter(self.run_id)
+        if self._heard_as is not None and self.run.holders == 1:
+            recorder().record(RunStart(run_id=self.run_id, run=self._heard(self._heard_as)))
         self._task = join_task(self.run)
         self.step_in()
+
+    def _heard(self, name: str) -> Run:
+        now_ns = ids.now_ns()
+        agent = Claim(LAST + begun(now_ns, self.run_id, is_root=False), name)
+        return hearsay_run(self.run_id, {"agent": agent}, started_ns=now_ns)
 
     def _close(self) -> None:
         if not self.step_out():

@@ -8,11 +8,11 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
-from trodo_cli.model.event import RunEnd, RunStart, SpanEnd, SpanStart
-from trodo_cli.model.run import Run
+from trodo_cli.model.event import Event, SpanEnd, SpanStart
 from trodo_cli.model.span import Span
 from trodo_cli.sdk.context import Place, current, use_inner_span
-from trodo_cli.sdk.otel_span import announced_run, ended_run, otlp_span
+from trodo_cli.sdk.open_trace import OpenTrace
+from trodo_cli.sdk.otel_span import otlp_span
 from trodo_cli.sdk.recorder import quietly, recorder
 from trodo_cli.sdk.ship import THREAD_NAME
 from trodo_cli.sdk.telemetry import SPAN_ID
@@ -38,19 +38,6 @@ class Home(NamedTuple):
     """Our own span around it when it began."""
     is_placed: bool
     """Whether it is inside a run of ours, which lives without it."""
-
-
-class OpenTrace:
-    """A run that is there as long as spans of it are open."""
-
-    def __init__(self, root_id: str | None) -> None:
-        self.root_id = root_id
-        """The topmost span; None for a run that somebody else has begun."""
-        self.open = 0
-        self.said: tuple[str | None, ...] = ()
-        """What was told of it so far: the agent, the session and the user."""
-        self.end: Run | None = None
-        """As the topmost span left it, once that has ended."""
 
 
 class RunProcessor(SpanProcessor):
@@ -80,16 +67,18 @@ class RunProcessor(SpanProcessor):
         parent, (trace_id, span_id) = span.parent, _ids(span.get_span_context())
         with self._lock:
             home = self._home(trace_id, parent, current.get())
-            is_new = trace_id not in self._runs
+            is_root = trace_id not in self._runs and (parent is None or not parent.is_remote)
             _keep(self._runs, trace_id, home.run_id)
             _keep(self._homes, span_id, home)
-            is_top = is_new and not (home.is_placed or (parent is not None and parent.is_remote))
-            if not home.is_placed:
-                self._open(home.run_id, span_id if is_top else None)
-        otlp = otlp_span(span, home.parent_id)
-        if is_top:
-            self._announce(self._traces[home.run_id], home.run_id, otlp, span)
-        recorder().record(settled_event(SpanStart(run_id=home.run_id, span=begun_span(otlp))))
+            otlp = otlp_span(span, home.parent_id)
+            begun = begun_span(otlp)
+            news = (
+                None
+                if home.is_placed
+                else self._opened(home.run_id, span_id if is_root else None).begin(otlp, begun)
+            )
+        _record(news)
+        _record(SpanStart(run_id=home.run_id, span=begun))
 
     @quietly
     def on_end(self, span: ReadableSpan) -> None:
@@ -100,15 +89,11 @@ class RunProcessor(SpanProcessor):
             return
         otlp = otlp_span(span, home.parent_id)
         ended = ended_span(otlp)
-        found = self._traces.get(home.run_id)
-        if found is not None and found.root_id == span_id:
-            self._announce(found, home.run_id, otlp, span)
-        recorder().record(settled_event(SpanEnd(run_id=home.run_id, span=ended)))
+        _record(SpanEnd(run_id=home.run_id, span=ended))
         if not home.is_placed:
             with self._lock:
-                end = self._close(home.run_id, ended)
-            if end is not None:
-                recorder().record(settled_event(RunEnd(run_id=end.id, run=end)))
+                news = self._closed(home.run_id, otlp, ended)
+            _record(news)
 
     @quietly
     def inner_span(self, place: Place) -> str | None:
@@ -134,41 +119,33 @@ class RunProcessor(SpanProcessor):
         )
         return Home(place.run.id, parent_id if is_inner else place.span_id, place.span_id, True)
 
-    def _open(self, run_id: str, root_id: str | None) -> None:
+    def _opened(self, run_id: str, root_id: str | None) -> OpenTrace:
         found = self._traces.get(run_id)
         if found is None:
-            found = self._traces[run_id] = OpenTrace(root_id)
+            found = self._traces[run_id] = OpenTrace(run_id, root_id)
             recorder().enter(run_id)
-        found.open += 1
+        return found
 
-    def _announce(self, found: OpenTrace, run_id: str, otlp: OtlpSpan, span: Any) -> None:
-        """Tell of a run what its topmost span says, unless that was told."""
-        run = announced_run(run_id, otlp, span.resource.attributes)
-        said = (run.agent, run.session, run.user)
-        if said != found.said:
-            found.said = said
-            recorder().record(settled_event(RunStart(run_id=run_id, run=run)))
-
-    def _close(self, run_id: str, span: Span) -> Run | None:
-        """The end of the run, when the topmost span has ended and no other is open."""
+    def _closed(self, run_id: str, otlp: OtlpSpan, span: Span) -> Event | None:
+        """What there is to tell of the run of a span that has ended."""
         found = self._traces.get(run_id)
         if found is None:
             return None
-        if span.id == found.root_id:
-            found.end = ended_run(run_id, span)
-        elif found.end is not None:
-            found.end.ended_ns = max(found.end.ended_ns or 0, span.ended_ns or 0)
-        found.open -= 1
-        if found.open:
-            return None
-        del self._traces[run_id]
-        recorder().runs.leave_id(run_id)
-        return found.end
+        news = found.end(otlp, span)
+        if not found.open:
+            del self._traces[run_id]
+            recorder().runs.leave_id(run_id)
+        return news
 
 
 def _is_left_out(span: Any) -> bool:
     """Our own spans on their way out, and what our own requests to a server make."""
     return SPAN_ID in (span.attributes or {}) or threading.current_thread().name == THREAD_NAME
+
+
+def _record(event: Event | None) -> None:
+    if event is not None:
+        recorder().record(settled_event(event))
 
 
 def _ids(context: Any) -> tuple[str, str]:

@@ -37,7 +37,7 @@ def joined_request(
         return None
     name = caller.agent or f"http.{method}.{path}"
     span = SpanHandle(name, "agent", {"method": method, "path": path}, None)
-    return JoinedRun(canonical_id(caller.run_id), _known(caller.parent_span_id), span)
+    return JoinedRun(canonical_id(caller.run_id), _known(caller.parent_span_id), span, heard_as=name)
 
 
 def _known(parent_id: str | None) -> str | None:

@@ -22,6 +22,7 @@ def append_run(
     before = (row.cancel, row.view.parent_id)
     above: Cancel | None = None
     stored = sum([ledger.take(event) for event in events])
+    ledger.lengthen()
     if not row.last_seq:
         return stored
     ledger.sums.settle(lambda: _every_span(tables, owner, row))

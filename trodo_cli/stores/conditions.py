@@ -21,9 +21,10 @@ class Dialect(NamedTuple):
 
 _TOPMOST = (
     "(parent IS NULL OR NOT EXISTS (SELECT 1 FROM runs AS above"
-    " WHERE above.owner = runs.owner AND above.id = runs.parent AND above.announced = 1))"
+    " WHERE above.owner = runs.owner AND above.id = runs.parent AND above.announced = 1"
+    " AND (above.parent IS NULL OR above.parent <> runs.id OR above.id < runs.id)))"
 )
-"""A run whose parent nobody knows is at the top too, or nobody would find it."""
+"""A run whose parent nobody knows is at the top too, and one of two that name each other, or nobody would find it."""
 
 _HAS_WORD = "(lower(agent) LIKE ? ESCAPE '\\' OR lower(id) LIKE ? ESCAPE '\\')"
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from trodo_cli.model.conclusion import over
 from trodo_cli.model.event import (
     CancelRequested,
     Event,
@@ -148,6 +149,14 @@ class Ledger:
                 return self._take_feedback(event.feedback)
             case _:
                 return False
+
+    def lengthen(self) -> None:
+        """Let a run that was said to be over last as long as the spans that came since, if only they tell of it."""
+        end = self.row.end
+        if end is not None and end.heard:
+            latest_ns = max((row.span.ended_ns or 0 for row in self.changed.values()), default=0)
+            if latest_ns > (end.ended_ns or 0):
+                self.take(over(self.row.id, latest_ns))
 
     def _take_span(self, span: Span) -> bool:
         if self.row.traceless:

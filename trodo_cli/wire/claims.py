@@ -16,7 +16,7 @@ _TEXTS, _MARKS = frozenset(("agent", "session", "user")), frozenset(("input", "o
 def settle_hearsay(run: Run) -> None:
     """Make the run what its claims say, in place. Raises `InvalidInput` for claims that make no sense."""
     claims = {name: _settled(name, claim) for name, claim in run.heard.items()}
-    said = {name: getattr(run, name) for name in ("tags", "started_ns", "ended_ns", "payload")}
+    said = {name: getattr(run, name) for name in ("tags", "started_ns", "ended_ns", "patience_ns", "payload")}
     made = hearsay_run(run.id, claims, **said)
     for name in Run.__struct_fields__:
         setattr(run, name, getattr(made, name))

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from trodo_cli.model.hearsay import Claim, Claims, better
+from trodo_cli.model.hearsay import FIRST, LAST, SECOND, THIRD, Claim, Claims, begun, better
 from trodo_cli.model.ids import MAX_ID_LENGTH
 from trodo_cli.model.payload import NO_PAYLOAD
 from trodo_cli.model.run import Run, hearsay_run
@@ -13,9 +13,6 @@ from trodo_cli.wire import conventions as names
 from trodo_cli.wire.genai import SESSION, USER, agent_of, metadata_of, opened, tags_of
 from trodo_cli.wire.otlp.export import MAX_NS, OtlpSpan
 from trodo_cli.wire.values import json_value
-
-FIRST, SECOND, THIRD, LAST = "0", "1", "2", "3"
-"""How well a span knows; between equals the one that began first, then the smaller id."""
 
 
 class Hearsay:
@@ -30,7 +27,7 @@ class Hearsay:
     def take(self, otlp: OtlpSpan, span: Span) -> None:
         """Hear what one span says."""
         said, is_root = otlp.attributes, otlp.parent_id is None
-        first = f"{'' if is_root else '~'}{span.started_ns:020d}{span.id}"
+        first = begun(span.started_ns, span.id, is_root=is_root)
         self._started_ns = min(self._started_ns or span.started_ns, span.started_ns)
         self._tags.update(tags_of(said))
         self._claim_agent(span, agent_of(said), is_root, first)

@@ -95,7 +95,7 @@ def test_ascii_rows_are_ascii() -> None:
     call.ended_ns = call.started_ns + 850_000
     for row in (Row("a", call, None, 70), Row("a", span("b", end=None), None, 2, guides=3)):
         assert plain(row_line(row, ASCII, at(9), 60)).isascii()
-    assert plain(row_line(Row("a", call, None, 1), ASCII, NOON)) == "`- + ~ chat  850us  1.2k->300"
+    assert plain(row_line(Row("a", call, None, 1), ASCII, NOON)) == "`- + ~ chat  850us  1.2k->300  $?"
 
 
 @given(st.text(), st.text(), st.text())

@@ -4,11 +4,14 @@ Each is empty when there is nothing to tell, and a line is a list of those that 
 """
 
 from trodo_cli.model.run import Feedback, Run
+from trodo_cli.model.span import Span
 from trodo_cli.render.excerpt import first_line, short_line
 from trodo_cli.render.format import cells, cost, counted, duration, short_id, tokens
 from trodo_cli.render.theme import Glyphs, Line, Piece, line_cells
 
 GAP = "  "
+
+UNKNOWN_COST = "$?"
 
 
 def spaced(line: Line, facts: list[Piece]) -> Line:
@@ -57,6 +60,17 @@ def usage(input_tokens: int | None, output_tokens: int | None, glyphs: Glyphs) -
 def money(usd: float | None) -> str:
     """A cost that is known."""
     return "" if usd is None else cost(usd)
+
+
+def span_money(span: Span) -> str:
+    """What a span cost; `$?` for a model call that told tokens, but whose price nobody knows."""
+    return money(span.cost) or (UNKNOWN_COST if is_unpriced(span) else "")
+
+
+def is_unpriced(span: Span) -> bool:
+    """Whether a model call told tokens, but nobody knows what they cost."""
+    told = span.usage is not None and bool(span.usage.input or span.usage.output)
+    return told and span.kind == "model" and span.cost is None
 
 
 def error_text(error: str | None, error_type: str | None, glyphs: Glyphs) -> str:

@@ -22,6 +22,7 @@ from trodo_cli.render.facts import (
     feedback_text,
     money,
     run_usage,
+    span_money,
     usage,
 )
 from trodo_cli.render.format import counted, iso
@@ -167,7 +168,7 @@ def _amounts(span: Span) -> str:
     """Its model, where its name does not tell it, its tokens and its cost."""
     model = span.model if span.model and span.model not in span.name else ""
     used = usage(span.usage.input, span.usage.output, UNICODE) if span.usage else ""
-    return " · ".join(filter(None, (code(model) if model else "", used, money(span.cost))))
+    return " · ".join(filter(None, (code(model) if model else "", used, span_money(span))))
 
 
 def _calls(trace: Trace) -> Iterator[str]:

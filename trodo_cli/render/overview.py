@@ -11,7 +11,7 @@ from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span, Usage
 from trodo_cli.render.detail import run_details
 from trodo_cli.render.excerpt import indented, message, short_line
-from trodo_cli.render.facts import elapsed, error_text, money, took, usage
+from trodo_cli.render.facts import elapsed, error_text, is_unpriced, money, took, usage
 from trodo_cli.render.format import age, clock, tokens
 from trodo_cli.render.messages import Message
 from trodo_cli.render.parts import Text
@@ -84,7 +84,7 @@ def _run_facts(run: Run, glyphs: Glyphs, now_ns: int) -> Iterator[tuple[str, Pie
 
 def _no_cost(span: Span, glyphs: Glyphs) -> str:
     """What to say of a model call that told tokens, but whose price nobody knows."""
-    if span.kind != "model" or span.usage is None:
+    if not is_unpriced(span):
         return ""
     return f"unknown: no price for {short_line(span.model, glyphs) or 'a model without a name'}"
 

@@ -22,6 +22,7 @@ from trodo_cli.render.facts import (
     feedback_text,
     money,
     run_usage,
+    span_money,
     took,
     usage,
 )
@@ -176,7 +177,7 @@ def _bar_class(row: Row) -> str:
 
 def _amounts(span: Span) -> tuple[str, str]:
     used = usage(span.usage.input, span.usage.output, UNICODE) if span.usage else ""
-    return used, money(span.cost)
+    return used, span_money(span)
 
 
 def _named(of: Span | Run) -> Iterator[str]:

@@ -17,6 +17,7 @@ from trodo_cli.render.facts import (
     run_usage,
     spaced,
     span_count,
+    span_money,
     took,
     usage,
 )
@@ -175,7 +176,7 @@ def _asked(run: Run) -> str:
 def _span_amounts(span: Span, glyphs: Glyphs) -> list[Piece]:
     return [
         (usage(span.usage.input, span.usage.output, glyphs) if span.usage else "", "muted"),
-        (money(span.cost), "cost"),
+        (span_money(span), "cost"),
         ("warning" if span.level == "warning" else "", "warning"),
     ]
 

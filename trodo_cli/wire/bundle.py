@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from trodo_cli.model.conclusion import over
 from trodo_cli.model.event import CancelRequested, Event, FeedbackGiven, RunEnd, RunStart, SpanEnd, SpanStart
 from trodo_cli.model.run import Run, produced_run
 from trodo_cli.model.trace import Trace
@@ -20,7 +21,7 @@ def bundled(trace: Trace) -> Iterator[Event]:
     if run.feedback:
         yield FeedbackGiven(run_id=run.id, feedback=run.feedback)
     if run.is_terminal:
-        yield RunEnd(run_id=run.id, run=_ended(run))
+        yield _end(run)
 
 
 def _begun(run: Run) -> Run:
@@ -36,9 +37,8 @@ def _begun(run: Run) -> Run:
     )
 
 
-def _ended(run: Run) -> Run:
+def _end(run: Run) -> RunEnd:
     """Its end; of a run that only spans tell of just that it is over."""
-    if not run.heard:
-        return produced_run(run)
-    over = {name: claim for name, claim in run.heard.items() if name == "over"}
-    return Run(id=run.id, ended_ns=run.ended_ns, heard=over)
+    if run.heard and run.ended_ns is not None:
+        return over(run.id, run.ended_ns)
+    return RunEnd(run_id=run.id, run=produced_run(run))

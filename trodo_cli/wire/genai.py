@@ -202,14 +202,14 @@ def cost_of(attributes: Attributes) -> float | None:
 
 
 def amount(value: Any) -> float | None:
-    """A finite number, or digits in a text; None for anything else."""
+    """A finite number from zero up, or digits in a text; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         number = float(value)
     except (ValueError, OverflowError):
         return None
-    return number if math.isfinite(number) else None
+    return number if math.isfinite(number) and number >= 0 else None
 
 
 def tags_of(attributes: Attributes) -> tuple[str, ...]:

@@ -76,13 +76,13 @@ def _first_count(flat: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
 
 
 def whole_number(value: Any) -> int | None:
-    """A count as it was reported: a number, or digits in a text; None for anything else."""
-    if type(value) is int and value >> 63 in (0, -1):
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    """A count as it was reported: a number, or digits in a text; None for anything else, also below zero."""
+    if type(value) is int:
+        return value if value >> 63 == 0 else None
+    if isinstance(value, bool) or not isinstance(value, float | str):
         return None
     try:
         count = int(value)
     except (ValueError, OverflowError):
         return None
-    return count if -(2**63) <= count < 2**63 else None
+    return count if 0 <= count < 2**63 else None

@@ -45,12 +45,20 @@ for _ in range(60):
 ODD: list[Any] = [{"bytesValue": "no base64"}, {"bytesValue": "AA=="}, DEEP, None, 2**70, 1.0, {"a": None}]
 SAID = ATTRIBUTES | st.dictionaries(TEXTS, st.sampled_from(ODD), max_size=3)
 MOMENTS = st.fixed_dictionaries(
-    {}, optional={"name": TEXTS, "at_ns": st.integers(-1, 2**80), "attributes": SAID, "more": TEXTS}
+    {},
+    optional={
+        "name": TEXTS,
+        "at_ns": st.integers(-1, 2**80),
+        "attributes": SAID,
+        "more": TEXTS,
+        "dropped": st.integers(-1, 2**70),
+    },
 )
 ORIGINS = st.fixed_dictionaries(
     {},
     optional={
         "name": TEXTS, "kind": st.integers(-1, 9), "status": st.integers(-1, 9), "flags": st.integers(-1, 2**40),
+        "dropped": st.integers(-1, 2**40), "dropped_links": st.integers(-1, 2**40),
         "links": st.lists(st.fixed_dictionaries({"trace_id": IDS, "span_id": IDS}), max_size=2) | st.just(5),
         "resource": st.fixed_dictionaries({}, optional={"attributes": SAID}),
     },

@@ -86,6 +86,15 @@ def test_part_of_an_export_is_taken_and_the_rest_is_counted(server: Served, medi
     assert shown(server, trace)["summary"]["spanCount"] == 3
 
 
+def test_a_value_that_nests_too_deeply_costs_its_span_alone(server: Served) -> None:
+    trace, deep = new_trace(), {}
+    for _ in range(60):
+        deep = {"a": deep}
+    answer = post(server, body(agent(1, trace=trace), span(2, trace=trace, attributes={"deep": deep})))
+    assert (answer.status, answer.json["partialSuccess"]["rejectedSpans"]) == (200, "1")
+    assert shown(server, trace)["summary"]["spanCount"] == 2
+
+
 @pytest.mark.parametrize("data", [b"", b"{}", b'{"resourceSpans": []}'])
 def test_an_empty_export_is_a_success(server: Served, data: bytes) -> None:
     assert post(server, data).status == 200
@@ -102,7 +111,7 @@ def test_an_empty_export_is_a_success(server: Served, data: bytes) -> None:
         (b"{}", ("content-type: text/plain",), 415),
         (b"{}", ("accept: */*",), 415),
         (b"{}", (JSON, "content-encoding: br"), 415),
-        (b"[" * 200 + b"]" * 200, (JSON,), 400),
+        (b"[" * 100_000 + b"]" * 100_000, (JSON,), 400),
         (b'{"a":[%b0]}' % (b"0," * MAX_JSON_PARTS), (JSON,), 400),
     ],
 )

@@ -1,9 +1,12 @@
 """A trace goes out as OTLP as it came in, and what was recorded otherwise can be read by others."""
 
+import json
+
 import pytest
 
 from tests.contract.events import payload, run_end, run_start, span_end
 from tests.contract.reading import OWNER, append
+from tests.wire.otlp_made import TRACE, span, span_id
 from tests.wire.test_otlp_golden import CONVENTIONS, taken
 from trodo_cli.client.local import LocalClient
 from trodo_cli.model import ids
@@ -38,6 +41,25 @@ def test_an_export_survives_the_way_through_a_store_unchanged(name: str, encodin
     back = read(write(export_of(stored(sent))))
     found = {span.span_id: span for span in back.spans}
     assert (back.refused, found) == (0, spans)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_what_a_sender_left_out_stays_known(encoding: str) -> None:
+    read, write = ENCODINGS[encoding]
+    left_out = {"droppedAttributesCount": 3}
+    said = span(
+        1, droppedEventsCount=4, droppedLinksCount=5, events=[{"name": "e", **left_out}],
+        links=[{"traceId": TRACE, "spanId": span_id(2), **left_out}], **left_out,
+    )  # fmt: skip
+    part = {"scope": {"name": "s", **left_out}, "spans": [said]}
+    request = {"resourceSpans": [{"resource": left_out, "scopeSpans": [part]}]}
+    sent = read_json(json.dumps(request).encode())
+    back = read(write(export_of(stored(sent))))
+    (found,) = back.spans
+    assert (found.dropped, found.dropped_events, found.dropped_links) == (3, 4, 5)
+    parts = (found.moments[0], found.links[0], found.scope, found.resource)
+    assert [part.dropped for part in parts] == [3] * 4
+    assert back == sent
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

@@ -190,6 +190,7 @@ def check_shape(
     most_bytes: int = MAX_LINE_BYTES,
     most_keys: int = MAX_KEYS,
     most_values: int = MAX_VALUES,
+    most_levels: int = MAX_DEPTH,
 ) -> None:
     """Raises `InvalidInput` for JSON that costs more to parse than its length suggests."""
     if len(line) > most_bytes:
@@ -203,8 +204,8 @@ def check_shape(
         raise InvalidInput(f"more than {most_values:,} values", "send large values as text")
     if _has_long_number(bare):
         raise InvalidInput(f"a number of more than {MAX_DIGITS} digits", "send it as text")
-    if _is_deep(bare):
-        raise InvalidInput(f"nested deeper than {MAX_DEPTH} levels", "send deep values as text")
+    if _is_deep(bare, most_levels):
+        raise InvalidInput(f"nested deeper than {most_levels} levels", "send deep values as text")
 
 
 def check_batch(body: bytes) -> None:
@@ -236,11 +237,11 @@ def _has_long_number(text: bytes) -> bool:
     return b"0" * (MAX_DIGITS + 1) in text.translate(_DIGITS, b"+-.eE")
 
 
-def _is_deep(bare: bytes) -> bool:
+def _is_deep(bare: bytes, most_levels: int) -> bool:
     depth = 0
     for is_open in bare.translate(_STEPS, _NO_BRACKETS):
         depth += 1 if is_open else -1
-        if depth > MAX_DEPTH:
+        if depth > most_levels:
             return True
     return False
 

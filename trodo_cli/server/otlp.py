@@ -17,6 +17,9 @@ MAX_JSON_BYTES = 16 * MIB
 MAX_JSON_PARTS = 500_000
 """Keys of one export, and its other values; a span has a hundred of them or so."""
 
+MAX_JSON_LEVELS = 400
+"""Of arrays and objects; a value takes four for each level of its own, and one that nests too deeply costs its span."""
+
 FULL_SECONDS = 5
 
 
@@ -43,7 +46,13 @@ class Encoding(NamedTuple):
 
 
 def _read_json(body: bytes) -> Export:
-    check_shape(body, most_bytes=MAX_JSON_BYTES, most_keys=MAX_JSON_PARTS, most_values=MAX_JSON_PARTS)
+    check_shape(
+        body,
+        most_bytes=MAX_JSON_BYTES,
+        most_keys=MAX_JSON_PARTS,
+        most_values=MAX_JSON_PARTS,
+        most_levels=MAX_JSON_LEVELS,
+    )
     return text.read_json(body)
 
 

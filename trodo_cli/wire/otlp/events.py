@@ -164,7 +164,12 @@ def _payload(otlp: OtlpSpan, raised: dict[str, Any] | None) -> msgspec.Raw:
 
 
 def _event(moment: Moment) -> dict[str, Any]:
-    told = {"name": moment.name, "at_ns": moment.at_ns, "attributes": moment.attributes}
+    told = {
+        "name": moment.name,
+        "at_ns": moment.at_ns,
+        "attributes": moment.attributes,
+        "dropped": moment.dropped,
+    }
     return {name: value for name, value in told.items() if value}
 
 
@@ -176,6 +181,9 @@ def _origin(otlp: OtlpSpan) -> dict[str, Any]:
         "message": otlp.message,
         "flags": otlp.flags,
         "trace_state": otlp.trace_state,
+        "dropped": otlp.dropped,
+        "dropped_events": otlp.dropped_events,
+        "dropped_links": otlp.dropped_links,
         "links": msgspec.to_builtins(otlp.links),
         "resource": msgspec.to_builtins(otlp.resource),
         "scope": msgspec.to_builtins(otlp.scope),

@@ -17,6 +17,8 @@ class Resource(msgspec.Struct, omit_defaults=True):
 
     attributes: dict[str, Any] = {}
     schema_url: str = ""
+    dropped: int = 0
+    """Attributes that the sender left out."""
 
 
 class Scope(msgspec.Struct, omit_defaults=True):
@@ -26,6 +28,8 @@ class Scope(msgspec.Struct, omit_defaults=True):
     version: str = ""
     attributes: dict[str, Any] = {}
     schema_url: str = ""
+    dropped: int = 0
+    """Attributes that the sender left out."""
 
 
 class Link(msgspec.Struct, omit_defaults=True):
@@ -36,6 +40,8 @@ class Link(msgspec.Struct, omit_defaults=True):
     attributes: dict[str, Any] = {}
     trace_state: str = ""
     flags: int = 0
+    dropped: int = 0
+    """Attributes that the sender left out."""
 
 
 class Moment(msgspec.Struct, omit_defaults=True):
@@ -44,6 +50,8 @@ class Moment(msgspec.Struct, omit_defaults=True):
     name: str = ""
     at_ns: int = 0
     attributes: dict[str, Any] = {}
+    dropped: int = 0
+    """Attributes that the sender left out."""
 
 
 class OtlpSpan(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -64,6 +72,10 @@ class OtlpSpan(msgspec.Struct, kw_only=True, omit_defaults=True):
     message: str = ""
     flags: int = 0
     trace_state: str = ""
+    dropped: int = 0
+    """Attributes that the sender left out."""
+    dropped_events: int = 0
+    dropped_links: int = 0
     resource: Resource = msgspec.field(default_factory=Resource)
     scope: Scope = msgspec.field(default_factory=Scope)
 

@@ -70,7 +70,8 @@ def write_answer(export: Export) -> bytes:
 def _export(request: "ExportTraceServiceRequest") -> Export:
     export = Export()
     for group in request.resource_spans:
-        resource = Resource(_values(group.resource.attributes), group.schema_url)
+        source = group.resource
+        resource = Resource(_values(source.attributes), group.schema_url, source.dropped_attributes_count)
         for part in group.scope_spans:
             scope = _scope(part)
             for proto in part.spans:
@@ -87,7 +88,9 @@ def _export(request: "ExportTraceServiceRequest") -> Export:
 
 
 def _scope(part: "ScopeSpans") -> Scope:
-    return Scope(part.scope.name, part.scope.version, _values(part.scope.attributes), part.schema_url)
+    said = part.scope
+    attributes = _values(said.attributes)
+    return Scope(said.name, said.version, attributes, part.schema_url, said.dropped_attributes_count)
 
 
 def _span(proto: "ProtoSpan", resource: Resource, scope: Scope) -> OtlpSpan:
@@ -102,7 +105,12 @@ def _span(proto: "ProtoSpan", resource: Resource, scope: Scope) -> OtlpSpan:
         ended_ns=time_of(proto.end_time_unix_nano),
         attributes=_values(proto.attributes),
         moments=[
-            Moment(event.name, time_of(event.time_unix_nano), _values(event.attributes))
+            Moment(
+                event.name,
+                time_of(event.time_unix_nano),
+                _values(event.attributes),
+                event.dropped_attributes_count,
+            )
             for event in proto.events
         ],
         links=[
@@ -112,6 +120,7 @@ def _span(proto: "ProtoSpan", resource: Resource, scope: Scope) -> OtlpSpan:
                 _values(link.attributes),
                 link.trace_state,
                 link.flags,
+                link.dropped_attributes_count,
             )
             for link in proto.links
         ],
@@ -119,6 +128,9 @@ def _span(proto: "ProtoSpan", resource: Resource, scope: Scope) -> OtlpSpan:
         message=proto.status.message,
         flags=proto.flags,
         trace_state=proto.trace_state,
+        dropped=proto.dropped_attributes_count,
+        dropped_events=proto.dropped_events_count,
+        dropped_links=proto.dropped_links_count,
         resource=resource,
         scope=scope,
     )

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from trodo_cli.wire.otlp.export import Export, OtlpSpan
+from trodo_cli.wire.otlp.export import Export, Link, Moment, OtlpSpan, Resource, Scope
 from trodo_cli.wire.otlp.protobuf import BYTES_KEY, MAX_DEPTH
 
-_FLAGS = 2**32 - 1
+_UINT32 = 2**32 - 1
 
 
 def request_of(export: Export, id_of: Callable[[str], str]) -> dict[str, Any]:
@@ -20,14 +20,14 @@ def request_of(export: Export, id_of: Callable[[str], str]) -> dict[str, Any]:
         source, library = msgspec.json.encode(span.resource), msgspec.json.encode(span.scope)
         if source not in groups:
             groups[source] = {
-                "resource": {"attributes": _pairs(span.resource.attributes)},
+                "resource": _described(span.resource),
                 "scopeSpans": [],
                 "schemaUrl": span.resource.schema_url,
             }
         if (source, library) not in parts:
             scope = {"name": span.scope.name, "version": span.scope.version}
             parts[source, library] = {
-                "scope": {**scope, "attributes": _pairs(span.scope.attributes)},
+                "scope": {**scope, **_described(span.scope)},
                 "spans": [],
                 "schemaUrl": span.scope.schema_url,
             }
@@ -45,13 +45,11 @@ def _object(span: OtlpSpan, id_of: Callable[[str], str]) -> dict[str, Any]:
         "kind": span.kind,
         "startTimeUnixNano": str(max(span.started_ns, 0)),
         "endTimeUnixNano": str(max(span.ended_ns, 0)),
-        "attributes": _pairs(span.attributes),
+        **_described(span),
+        "droppedEventsCount": span.dropped_events & _UINT32,
+        "droppedLinksCount": span.dropped_links & _UINT32,
         "events": [
-            {
-                "name": moment.name,
-                "timeUnixNano": str(max(moment.at_ns, 0)),
-                "attributes": _pairs(moment.attributes),
-            }
+            {"name": moment.name, "timeUnixNano": str(max(moment.at_ns, 0)), **_described(moment)}
             for moment in span.moments
         ],
         "links": [
@@ -59,16 +57,22 @@ def _object(span: OtlpSpan, id_of: Callable[[str], str]) -> dict[str, Any]:
                 "traceId": id_of(link.trace_id),
                 "spanId": id_of(link.span_id),
                 "traceState": link.trace_state,
-                "flags": link.flags & _FLAGS,
-                "attributes": _pairs(link.attributes),
+                "flags": link.flags & _UINT32,
+                **_described(link),
             }
             for link in span.links
         ],
         "status": {"code": span.status, "message": span.message},
-        "flags": span.flags & _FLAGS,
+        "flags": span.flags & _UINT32,
         "traceState": span.trace_state,
     }
     return {name: value for name, value in said.items() if value}
+
+
+def _described(of: OtlpSpan | Resource | Scope | Moment | Link) -> dict[str, Any]:
+    """Its attributes, and how many the sender left out."""
+    left_out = {"droppedAttributesCount": of.dropped & _UINT32} if of.dropped else {}
+    return {"attributes": _pairs(of.attributes), **left_out}
 
 
 def _pairs(values: dict[str, Any], depth: int = 0) -> list[dict[str, Any]]:

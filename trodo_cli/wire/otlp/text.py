@@ -39,7 +39,7 @@ def read_json(body: bytes) -> Export:
     export = Export()
     for group in _objects(request, "resourceSpans"):
         source = _object(group, "resource")
-        resource = Resource(_values(source.get("attributes")), _text(group, "schemaUrl"))
+        resource = Resource(_values(source.get("attributes")), _text(group, "schemaUrl"), _dropped(source))
         for part in _objects(group, "scopeSpans"):
             said = _object(part, "scope")
             scope = Scope(
@@ -47,6 +47,7 @@ def read_json(body: bytes) -> Export:
                 _text(said, "version"),
                 _values(said.get("attributes")),
                 _text(part, "schemaUrl"),
+                _dropped(said),
             )
             _take(export, part, resource, scope)
     return export
@@ -99,6 +100,9 @@ def _span(said: Any, resource: Resource, scope: Scope) -> OtlpSpan:
         message=_text(status, "message"),
         flags=_whole(said.get("flags"), "flags"),
         trace_state=_text(said, "traceState"),
+        dropped=_dropped(said),
+        dropped_events=_dropped(said, "droppedEventsCount"),
+        dropped_links=_dropped(said, "droppedLinksCount"),
         resource=resource,
         scope=scope,
     )
@@ -106,7 +110,7 @@ def _span(said: Any, resource: Resource, scope: Scope) -> OtlpSpan:
 
 def _moment(said: dict[str, Any]) -> Moment:
     at_ns = time_of(_whole(said.get("timeUnixNano"), "timeUnixNano"))
-    return Moment(_text(said, "name"), at_ns, _values(said.get("attributes")))
+    return Moment(_text(said, "name"), at_ns, _values(said.get("attributes")), _dropped(said))
 
 
 def _link(said: dict[str, Any]) -> Link:
@@ -116,6 +120,7 @@ def _link(said: dict[str, Any]) -> Link:
         _values(said.get("attributes")),
         _text(said, "traceState"),
         _whole(said.get("flags"), "flags"),
+        _dropped(said),
     )
 
 
@@ -171,6 +176,12 @@ def _whole(said: Any, name: str) -> int:
     if isinstance(said, bool) or not isinstance(said, int) or not -(2**63) <= said < 2**64:
         raise ValueError(f"{name} must be a whole number of 64 bits")
     return said
+
+
+def _dropped(said: dict[str, Any], name: str = "droppedAttributesCount") -> int:
+    """How much the sender left out; 0 for what is no number of 32 bits."""
+    count = said.get(name)
+    return count if type(count) is int and 0 <= count < 2**32 else 0
 
 
 def _word(said: Any, prefix: str, words: tuple[str, ...]) -> int:

@@ -87,6 +87,9 @@ class _Origin(msgspec.Struct):
     message: str = ""
     flags: int = 0
     trace_state: str = ""
+    dropped: int = 0
+    dropped_events: int = 0
+    dropped_links: int = 0
     links: list[Link] = []
     resource: Resource = msgspec.field(default_factory=Resource)
     scope: Scope = msgspec.field(default_factory=Scope)
@@ -113,6 +116,9 @@ def _otlp(span: Span, run: Run, below: str | None) -> OtlpSpan:
         message=origin.message,
         flags=origin.flags,
         trace_state=origin.trace_state,
+        dropped=origin.dropped,
+        dropped_events=origin.dropped_events,
+        dropped_links=origin.dropped_links,
         resource=origin.resource,
         scope=origin.scope,
     )
@@ -172,11 +178,13 @@ def _moments(details: Payload) -> list[Moment]:
     found: list[Moment] = []
     for event in details.events:
         name, at_ns, said = event.get("name"), event.get("at_ns"), event.get("attributes")
+        dropped = event.get("dropped")
         found.append(
             Moment(
                 name if isinstance(name, str) else "",
                 time_of(at_ns) if type(at_ns) is int else 0,
                 said if isinstance(said, dict) else {},
+                dropped if type(dropped) is int else 0,
             )
         )
     return found

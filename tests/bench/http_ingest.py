@@ -151,14 +151,17 @@ def flat_batches(count: int) -> Iterator[list[dict[str, object]]]:
 
 
 @contextmanager
-def process(command: list[str], **settings: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **settings)  # type: ignore[call-overload]
+def process(
+    command: list[str], env: dict[str, str] | None = None, stdout: int = subprocess.PIPE
+) -> Iterator["subprocess.Popen[bytes]"]:
+    running = subprocess.Popen(command, stdout=stdout, stderr=subprocess.DEVNULL, env=env)
     try:
         yield running
     finally:
         running.terminate()
         running.wait(30)
-        running.stdout.close()
+        if running.stdout is not None:
+            running.stdout.close()
 
 
 def free_port() -> int:

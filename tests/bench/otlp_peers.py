@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -46,7 +47,7 @@ def taken(
     with tempfile.TemporaryDirectory() as text:
         folder, port = Path(text), free_port()
         settings = {**os.environ, **peer.settings(port, folder)}
-        with process([program, *peer.arguments(port, folder)], env=settings):
+        with process([program, *peer.arguments(port, folder)], env=settings, stdout=subprocess.DEVNULL):
             wait_for(port)
             began = time.perf_counter()
             driven(port, path, headers, bodies, count)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.cli.program import Cli, Running, refused
-from trodo_cli.sdk.spool import SegmentReader
+from trodo_cli.sdk.segment import SegmentReader
 
 RECORDS = """
     import trodo_cli as trodo

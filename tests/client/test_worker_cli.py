@@ -2,7 +2,7 @@
 
 from tests.cli.program import Cli, eventually, refused
 from tests.client.fake_worker import FakeWorker
-from trodo_cli.sdk.spool import orphans
+from trodo_cli.sdk.segment import segments_in
 
 AGENT = """
     import trodo_cli as trodo
@@ -79,9 +79,9 @@ def test_doctor_finds_nothing_wrong_with_a_worker(cli: Cli, worker: FakeWorker) 
 def test_what_a_program_records_for_a_worker_stays_in_the_spool(cli: Cli, worker: FakeWorker) -> None:
     done = cli.agent(AGENT).end()
     assert (done.code, done.out) == (0, "")
-    (segment,) = orphans(cli.spool)
+    (segment,) = segments_in(cli.spool)
     size = segment.stat().st_size
     told = cli.ok("runs", "list")
     assert "could not be shipped" in told.err
     assert "takes no events" in told.err
-    assert [left.stat().st_size for left in orphans(cli.spool)] == [size]
+    assert [left.stat().st_size for left in segments_in(cli.spool)] == [size]

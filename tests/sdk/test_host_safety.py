@@ -10,7 +10,7 @@ import pytest
 
 import trodo_cli as trodo
 from tests.sdk.host import DEADLINE_SECONDS, Host, Recording, eventually, finished, names, next_line, tell
-from trodo_cli.sdk.spool import orphans
+from trodo_cli.sdk.segment import segments_in
 
 WORK = """
 import trodo
@@ -56,7 +56,7 @@ def test_a_target_that_is_no_database_is_left_as_it_is_and_the_spool_keeps_every
     finally:
         with_database.close()
     assert len(spans) == 41
-    assert orphans(host.spool) == []
+    assert segments_in(host.spool) == []
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,10 @@ from trodo_cli.model.span import Span
 from trodo_cli.sdk import delivery, ship, spool
 from trodo_cli.sdk.context import ActiveRuns
 from trodo_cli.sdk.delivery import ship_segment
-from trodo_cli.sdk.leftovers import Drained, drain
+from trodo_cli.sdk.leftovers import MAX_AGE_NS, Drained, drain
+from trodo_cli.sdk.segment import SegmentReader, read_cursor, segments_in, taken, write_cursor
 from trodo_cli.sdk.ship import Shipper
-from trodo_cli.sdk.spool import MAX_AGE_NS, SegmentReader, Spool, orphans, read_cursor, taken, write_cursor
+from trodo_cli.sdk.spool import Spool
 from trodo_cli.stores.base import Appended
 from trodo_cli.wire.native import write_event
 from trodo_cli.wire.receipt import Receipt
@@ -142,7 +143,7 @@ def test_every_offset_that_is_told_is_a_place_to_go_on_from(folder: Path) -> Non
 def test_a_torn_tail_loses_only_the_torn_frame(folder: Path) -> None:
     told = [b'{"n":1}', b'{"n":2}', b'{"n":"three"}']
     whole = written(folder, *told).read_bytes()
-    ends = [offset for _, offset in SegmentReader(orphans(folder)[0]).frames(0)]
+    ends = [offset for _, offset in SegmentReader(segments_in(folder)[0]).frames(0)]
     first = ends[0] - len(told[0]) - 9
     torn = folder / "torn.seg"
     for cut in range(first, len(whole) + 1):
@@ -268,7 +269,7 @@ def test_a_file_that_is_no_segment_does_no_harm(folder: Path, shelf: Shelf, cont
     assert drain(folder, shelf).events == 1
     assert shelf.span_names == ["a"]
     assert not good.exists()
-    assert orphans(folder) == []
+    assert segments_in(folder) == []
 
 
 def test_a_line_that_is_no_event_is_counted_as_refused_and_the_rest_arrives(
@@ -356,7 +357,7 @@ def test_a_full_segment_makes_room_for_the_next_one(folder: Path) -> None:
         writer.append(event(f"s{number}"))
     segments = writer.segments()
     assert len(segments) > 3
-    assert segments == orphans(folder)
+    assert segments == segments_in(folder)
     assert all(segment.stat().st_size <= 1_000 for segment in segments)
     assert [line for segment in segments for line in contents(segment)] == [event(f"s{n}") for n in range(40)]
     writer.close(shipped=True)
@@ -535,7 +536,7 @@ def test_the_segments_that_a_living_process_has_filled_are_its_own_too(
         writer.append(event(f"s{number}"))
     assert len(writer.segments()) > 3
     assert drain(folder, shelf) == Drained(0, [])
-    assert orphans(folder) == writer.segments()
+    assert segments_in(folder) == writer.segments()
     writer.close(shipped=True)
 
 

@@ -97,10 +97,10 @@ def _in_words(error: TrodoError) -> str:
 def _spool() -> Iterator[Finding]:
     """What was left by programs that ended has just been shipped; what is still there could not be."""
     from trodo_cli import config
-    from trodo_cli.sdk.spool import is_left, orphans
+    from trodo_cli.sdk.segment import is_left, segments_in
 
     folder = config.spool_folder()
-    segments = orphans(folder)
+    segments = segments_in(folder)
     left = sum(is_left(segment) for segment in segments)
     if left:
         yield (

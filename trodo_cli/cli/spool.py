@@ -13,7 +13,7 @@ from trodo_cli.errors import TrodoError
 
 if TYPE_CHECKING:
     from trodo_cli.sdk.leftovers import Drained
-    from trodo_cli.sdk.spool import Header
+    from trodo_cli.sdk.segment import Header
 
 app = typer.Typer(no_args_is_help=True, help="Events on disk that are not at their target yet.")
 
@@ -23,11 +23,11 @@ def status(json: Json = None) -> None:
     """Show the spool: a line for each segment, whose it is, and how much of it has been shipped."""
     from trodo_cli import config
     from trodo_cli.cli import output
-    from trodo_cli.sdk.spool import orphans
+    from trodo_cli.sdk.segment import segments_in
 
     fields = output.chosen(_SEGMENT_FIELDS, json) if json else _SEGMENT_FIELDS
     folder = config.spool_folder()
-    rows = [row for path in orphans(folder) if (row := _segment(path)) is not None]
+    rows = [row for path in segments_in(folder) if (row := _segment(path)) is not None]
     if json:
         output.write_json_rows(rows, fields)
     elif not rows:
@@ -86,7 +86,7 @@ _SEGMENT_FIELDS = {
 
 def _segment(path: Any) -> dict[str, Any] | None:
     """What a segment is; None when it went away meanwhile."""
-    from trodo_cli.sdk.spool import SegmentReader, is_left, read_cursor
+    from trodo_cli.sdk.segment import SegmentReader, is_left, read_cursor
 
     try:
         size = path.stat().st_size

@@ -16,7 +16,7 @@ from trodo_cli.runner.limits import Limits
 from trodo_cli.runner.relay import Records
 from trodo_cli.runner.strays import end_strays
 from trodo_cli.sdk.leftovers import drain
-from trodo_cli.sdk.spool import orphans
+from trodo_cli.sdk.segment import segments_in
 from trodo_cli.wire.native import read_event
 from trodo_cli.wire.receipt import Receipt
 from trodo_cli.wire.values import storable_text
@@ -76,11 +76,11 @@ def _store_left(records: Records, folder: RunFolder) -> None:
     """Store what the run's processes had no time to ship; one that is just dying may hold its segment a moment."""
     kept = _Kept(records, lambda lines: note_runs(folder, lines))
     deadline_ns = ids.monotonic_ns() + DYING_NS
-    while orphans(folder.spool) and ids.monotonic_ns() < deadline_ns:
+    while segments_in(folder.spool) and ids.monotonic_ns() < deadline_ns:
         left = drain(folder.spool, lambda _target: kept)
         if left.troubles:
             raise Unavailable(left.troubles[0])
-        if orphans(folder.spool):
+        if segments_in(folder.spool):
             threading.Event().wait(0.01)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from trodo_cli.model.run import Cancel
-from trodo_cli.sdk.spool import SegmentReader, in_shipping, read_cursor, write_cursor
+from trodo_cli.sdk.segment import SegmentReader, in_shipping, read_cursor, write_cursor
 from trodo_cli.wire.receipt import Receipt
 
 BATCH_EVENTS = 500

@@ -9,16 +9,18 @@ from pathlib import Path
 from trodo_cli.errors import InvalidInput, TrodoError, Unauthorized
 from trodo_cli.model import ids
 from trodo_cli.sdk.delivery import OpenSink, Sink, ship_segment
-from trodo_cli.sdk.spool import (
-    MAX_AGE_NS,
+from trodo_cli.sdk.segment import (
     Header,
     SegmentReader,
     drafts,
-    orphans,
     read_cursor,
     remove_segment,
+    segments_in,
     taken,
 )
+
+MAX_AGE_NS = 7 * 24 * 3600 * 10**9
+"""How long what nobody takes is kept."""
 
 HasKey = Callable[[str, str], bool]
 """Whether the key that would be sent to a target is the one of this mark."""
@@ -52,7 +54,7 @@ def drain(
     done = Drained()
     _remove_drafts(folder)
     sinks = _Sinks(open_sink)
-    for segment in orphans(folder):
+    for segment in segments_in(folder):
         descriptor = taken(segment)
         if descriptor is None:
             continue

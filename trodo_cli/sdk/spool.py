@@ -5,42 +5,30 @@ long as it lives. A segment that nobody holds is a dead process's: whoever takes
 cursor beside a segment moves only when the target has acknowledged; shipping twice changes nothing.
 """
 
-import fcntl
 import os
 import threading
-import zlib
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from struct import Struct as Layout
 
 import msgspec
 
 from trodo_cli.model import ids
+from trodo_cli.sdk.frame import framed
+from trodo_cli.sdk.segment import (
+    Header,
+    SegmentReader,
+    is_in_shipping,
+    new_segment,
+    read_cursor,
+    remove_segment,
+)
 
 MAX_SEGMENT_BYTES = 8 * 1024 * 1024
 MAX_SPOOL_BYTES = 256 * 1024 * 1024
 """What one process leaves on disk at most while its target is away."""
-MAX_AGE_NS = 7 * 24 * 3600 * 10**9
 MAX_RING_EVENTS = 10_000
 """Events kept in memory while the disk refuses them."""
-
-_FRAME = Layout("<BII")
-_MARK = 0xF5
-_LOCK = fcntl.LOCK_EX | fcntl.LOCK_NB
-
-
-class Header(msgspec.Struct):
-    """The first frame of a segment: where its events are to go, and whose they are."""
-
-    format: int
-    target: bytes
-    """As the file system spells it."""
-    pid: int
-    created_ns: int
-    key: str | None = None
-    """The mark of the key that they were meant to be sent with; None for whatever key there is."""
 
 
 class Spool:
@@ -64,7 +52,7 @@ class Spool:
 
     def append(self, data: bytes) -> None:
         """Put one event on disk, or in memory while the disk refuses it."""
-        frame = _FRAME.pack(_MARK, len(data), zlib.crc32(data)) + data
+        frame = framed(data)
         with self._lock:
             self.retry()
             if self._ring or not self._written(frame):
@@ -148,184 +136,18 @@ class Spool:
         self.folder.mkdir(mode=0o700, exist_ok=True)
         created_ns = ids.now_ns()
         path = self.folder / f"{created_ns:016x}-{os.getpid()}-{ids.new_span_id()}.seg"
-        header = msgspec.json.encode(
-            Header(1, os.fsencode(self.target), os.getpid(), created_ns, self._key())
-        )
-        frame = _FRAME.pack(_MARK, len(header), zlib.crc32(header)) + header
-        self._descriptor, self._size = _new_segment(path, frame), len(frame)
+        header = Header(1, os.fsencode(self.target), os.getpid(), created_ns, self._key())
+        frame = framed(msgspec.json.encode(header))
+        self._descriptor, self._size = new_segment(path, frame), len(frame)
         self._segments[path] = self._descriptor
         self._enforce_cap()
 
     def _enforce_cap(self) -> None:
         while len(self._segments) * MAX_SEGMENT_BYTES > MAX_SPOOL_BYTES:
-            waiting = [segment for segment in self._segments if segment not in _in_shipping]
+            waiting = [segment for segment in self._segments if not is_in_shipping(segment)]
             if len(waiting) < 2:
                 return
             oldest = waiting[0]
             self.dropped["spool_full"] += sum(1 for _ in SegmentReader(oldest).frames(read_cursor(oldest)))
             remove_segment(oldest)
             os.close(self._segments.pop(oldest))
-
-
-class SegmentReader:
-    """Reads the frames of one segment; a frame that is not whole ends it, a damaged one is skipped.
-
-    Damage at the end counts only when the segment is final: in one that is being written it would count again.
-    """
-
-    def __init__(self, path: Path, *, is_final: bool = False) -> None:
-        self.path = path
-        self._is_final = is_final
-        self.damaged = 0
-        """Damaged stretches that were passed over."""
-
-    def header(self) -> Header | None:
-        """What the segment says of itself; None when even that is not whole."""
-        for data, _ in self.frames(0, with_header=True):
-            try:
-                return msgspec.json.decode(data, type=Header)
-            except msgspec.MsgspecError:
-                return None
-        return None
-
-    def frames(self, offset: int, *, with_header: bool = False) -> Iterator[tuple[bytes, int]]:
-        """Events from the byte `offset` on, each with the offset behind it."""
-        with self.path.open("rb") as file:
-            file.seek(offset)
-            content = file.read()
-        at = 0
-        while at < len(content):
-            end = _frame_end(content, at)
-            if end:
-                if offset + at or with_header:
-                    yield content[at + _FRAME.size : end], offset + end
-                at = end
-            elif (found := _next_frame(content, at + 1)) < 0:
-                self.damaged += self._is_final and _is_whole(content, at)
-                return
-            else:
-                self.damaged += 1
-                at = found
-
-
-def read_cursor(segment: Path) -> int:
-    """How many bytes of the segment have been acknowledged."""
-    try:
-        offset = int(_cursor_path(segment).read_text())
-        return offset if 0 <= offset <= segment.stat().st_size else 0
-    except (OSError, ValueError):
-        return 0
-
-
-def write_cursor(segment: Path, offset: int) -> None:
-    """Note what has been acknowledged. A lost note only means shipping again."""
-    descriptor = os.open(_cursor_path(segment), os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    try:
-        os.write(descriptor, str(offset).encode())
-    finally:
-        os.close(descriptor)
-
-
-def remove_segment(segment: Path) -> None:
-    """Delete a segment and its cursor; the cursor last, so that no crash ships a segment twice for nothing."""
-    segment.unlink(missing_ok=True)
-    _cursor_path(segment).unlink(missing_ok=True)
-
-
-@contextmanager
-def in_shipping(segment: Path) -> Iterator[None]:
-    """While a segment is shipped, no cap takes it: what was stored must not be counted as lost."""
-    _in_shipping.add(segment)
-    try:
-        yield
-    finally:
-        _in_shipping.discard(segment)
-
-
-_in_shipping: set[Path] = set()
-
-
-def drafts(folder: Path) -> list[Path]:
-    """What processes left behind that died while they made a segment."""
-    return list(folder.glob("*.new"))
-
-
-def orphans(folder: Path) -> list[Path]:
-    """Segments in the folder, oldest first, whoever they belong to."""
-    try:
-        return sorted(Path(entry.path) for entry in os.scandir(folder) if entry.name.endswith(".seg"))
-    except FileNotFoundError:
-        return []
-
-
-def taken(segment: Path) -> int | None:
-    """The lock of a segment that no living process holds, as an open descriptor; None when one does."""
-    try:
-        descriptor = os.open(segment, os.O_RDONLY)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(descriptor, _LOCK)
-        if os.fstat(descriptor).st_nlink:
-            return descriptor
-    except OSError:
-        pass
-    os.close(descriptor)
-    return None
-
-
-def is_left(segment: Path) -> bool:
-    """Whether no living process holds the segment."""
-    descriptor = taken(segment)
-    if descriptor is None:
-        return False
-    os.close(descriptor)
-    return True
-
-
-def _new_segment(path: Path, frame: bytes) -> int:
-    """A segment under its final name only once it is locked and has its header."""
-    draft = path.with_suffix(".new")
-    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
-    try:
-        fcntl.flock(descriptor, _LOCK)
-        if os.write(descriptor, frame) < len(frame):
-            raise OSError("no room for a new segment")
-        draft.rename(path)
-    except OSError:
-        os.close(descriptor)
-        draft.unlink(missing_ok=True)
-        raise
-    return descriptor
-
-
-def _frame_end(content: bytes, at: int) -> int:
-    """Where the whole frame at this offset ends; 0 when there is none."""
-    if len(content) - at < _FRAME.size:
-        return 0
-    mark, length, checksum = _FRAME.unpack_from(content, at)
-    end = at + _FRAME.size + int(length)
-    if mark != _MARK or end > len(content) or zlib.crc32(content[at + _FRAME.size : end]) != checksum:
-        return 0
-    return end
-
-
-def _is_whole(content: bytes, at: int) -> bool:
-    """Whether all bytes of the frame at this offset are there; then it is damaged rather than torn."""
-    if len(content) - at < _FRAME.size:
-        return False
-    mark, length, _ = _FRAME.unpack_from(content, at)
-    return mark == _MARK and at + _FRAME.size + int(length) <= len(content)
-
-
-def _next_frame(content: bytes, at: int) -> int:
-    """The offset of the next whole frame, or -1."""
-    while (at := content.find(_MARK, at)) >= 0:
-        if _frame_end(content, at):
-            return at
-        at += 1
-    return -1
-
-
-def _cursor_path(segment: Path) -> Path:
-    return segment.with_suffix(".cursor")

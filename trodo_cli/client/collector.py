@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from trodo_cli.config.urls import is_request_url
 from trodo_cli.errors import InvalidInput, NotFound, StorageFull, TrodoError, Unauthorized, Unavailable
 from trodo_cli.wire.otlp.export import Export
 from trodo_cli.wire.otlp.writing import write_protobuf
@@ -108,13 +109,9 @@ class Collector:
 
 def traces_url(url: str) -> str:
     """Where a collector takes spans: the URL itself if it ends so, else below it. Raises `InvalidInput`."""
-    try:
-        parts = urlsplit(url)
-        valid = parts.hostname and (parts.port or 1) and parts.scheme in ("http", "https")
-    except ValueError:
-        valid = False
-    if not valid or not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+    if not is_request_url(url):
         raise InvalidInput("--to is no URL of a collector", "write http://HOST:4318 or https://HOST")
+    parts = urlsplit(url)
     if parts.username or parts.password:
         raise InvalidInput("the URL after --to holds a user or password", "send it with --header NAME=@FILE")
     if parts.query or parts.fragment:

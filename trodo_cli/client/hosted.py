@@ -18,9 +18,10 @@ from trodo_cli.client.base import (
     no_trace,
 )
 from trodo_cli.client.http import FIRST_ANSWER_SECONDS, Http, KeyOf, TooLarge, part, read_json
+from trodo_cli.client.remote_agents import RemoteAgents
 from trodo_cli.client.sse import Follower
 from trodo_cli.errors import InvalidInput, NotFound
-from trodo_cli.model.agent import Agent, Broken
+from trodo_cli.model.agent import Agent
 from trodo_cli.model.event import Event
 from trodo_cli.model.ids import canonical_id
 from trodo_cli.model.run import Cancel, Run
@@ -60,7 +61,7 @@ class HostedClient:
         self._asked = AskedRuns(self._ask)
         self.runs = HostedRuns(http)
         self.traces = HostedTraces(http)
-        self.agents = HostedAgents(http)
+        self.agents = RemoteAgents(lambda: read_json(http.get("/agents"), list[Agent]))
 
     @property
     def keys(self) -> Keys:
@@ -206,25 +207,6 @@ class HostedTraces:
             with _missing(no_run(run_id)):
                 run = read_json(self._http.get(f"/runs/{_id(run_id)}"), Run)
             raise (otherwise if otherwise and not run.traceless else no_trace(run_id)) from None
-
-
-class HostedAgents:
-    """See `client.base.Agents`."""
-
-    def __init__(self, http: Http) -> None:
-        self._http = http
-
-    def list(self) -> Sequence[Agent]:
-        return read_json(self._http.get("/agents"), list[Agent])
-
-    def get(self, agent_id: str) -> Agent:
-        found = next((agent for agent in self.list() if agent.id == agent_id), None)
-        if found is None:
-            raise no_agent(agent_id)
-        return found
-
-    def broken(self) -> Sequence[Broken]:
-        return []
 
 
 def _id(text: str) -> str:

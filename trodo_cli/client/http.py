@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 import msgspec
 
+from trodo_cli.config.urls import is_request_url
 from trodo_cli.errors import (
     Ambiguous,
     InvalidInput,
@@ -239,13 +240,9 @@ def is_loopback(host: str) -> bool:
 
 def _checked_url(url: str) -> str:
     """The URL without a slash at its end. Raises `InvalidInput`; a password in it is not repeated."""
-    try:
-        parts = urlsplit(url)
-        valid = parts.hostname and (parts.port or 1) and parts.scheme in ("http", "https")
-    except ValueError:
-        valid = False
-    if not valid or not url.isascii() or not url.isprintable() or " " in url:
+    if not is_request_url(url):
         raise InvalidInput("the target is no URL of a server", "write http://HOST:PORT or https://HOST")
+    parts = urlsplit(url)
     if parts.username or parts.password:
         raise InvalidInput("a target's URL holds no user or password", "give the key with TRODO_API_KEY")
     if parts.query or parts.fragment:

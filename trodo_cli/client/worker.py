@@ -2,18 +2,18 @@
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import msgspec
 
-from trodo_cli.client.base import DEFAULT_LIMIT, MAX_LIMIT, Keys, OnState, no_agent, no_nth, no_span, one_of
+from trodo_cli.client.base import DEFAULT_LIMIT, MAX_LIMIT, Keys, OnState, no_nth, no_span, one_of
 from trodo_cli.client.hosted import POLL_SECONDS
 from trodo_cli.client.http import Http
+from trodo_cli.client.remote_agents import RemoteAgents
 from trodo_cli.client.worker_api import WorkerApi
 from trodo_cli.client.worker_stream import WorkerFollower
 from trodo_cli.errors import InvalidInput, NotFound, Unavailable
-from trodo_cli.model.agent import Agent, Broken
 from trodo_cli.model.event import Event
 from trodo_cli.model.ids import canonical_id
 from trodo_cli.model.payload import NO_PAYLOAD
@@ -44,7 +44,7 @@ class WorkerClient:
         api = WorkerApi(http)
         self.runs = WorkerRuns(api)
         self.traces = WorkerTraces(api)
-        self.agents = WorkerAgents(api)
+        self.agents = RemoteAgents(api.agents)
 
     @property
     def keys(self) -> Keys:
@@ -149,25 +149,6 @@ class WorkerRuns:
         if not found and page.cursor:
             raise NotFound(f"no run {reference} among the newest {PAGE_ROWS}", "give the whole id")
         return one_of(found, reference)
-
-
-class WorkerAgents:
-    """See `client.base.Agents`."""
-
-    def __init__(self, api: WorkerApi) -> None:
-        self._api = api
-
-    def list(self) -> Sequence[Agent]:
-        return self._api.agents()
-
-    def get(self, agent_id: str) -> Agent:
-        found = next((agent for agent in self.list() if agent.id == agent_id), None)
-        if found is None:
-            raise no_agent(agent_id)
-        return found
-
-    def broken(self) -> Sequence[Broken]:
-        return []
 
 
 class WorkerTraces:

@@ -2,6 +2,7 @@
 
 import re
 from ipaddress import IPv6Address, ip_address
+from urllib.parse import urlsplit
 
 from trodo_cli.errors import InvalidInput
 
@@ -14,6 +15,17 @@ _PASSWORD_IN_QUERY = r"(?i)([?&](?:\w*password|\w*key|token)=)[^&#]*"
 def is_url(place: str) -> bool:
     """Whether a target is a server."""
     return place.lower().startswith(("http://", "https://"))
+
+
+def is_request_url(text: str) -> bool:
+    """Whether requests can be sent to it: HTTP, a host, a port that is one, nothing that readers see differently."""
+    try:
+        parts = urlsplit(text)
+        is_no_port = parts.port == 0
+    except ValueError:
+        return False
+    names_host = bool(parts.hostname) and parts.scheme in ("http", "https") and not is_no_port
+    return names_host and text.isascii() and text.isprintable() and not {" ", "\\"} & set(text)
 
 
 def without_password(place: str) -> str:

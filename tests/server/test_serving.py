@@ -160,6 +160,16 @@ def test_connections_on_which_nothing_happens_do_not_hold_up_the_end(start: Star
         assert program.end() == (0, ["stopping", "returned"], "")
 
 
+def test_who_has_connected_and_not_asked_yet_is_answered_although_the_server_ends(start: Start) -> None:
+    program = start(before="from trodo_cli.server import connection; connection.FAREWELL_SECONDS = 3600")
+    with Raw(program.port) as early:
+        program.process.terminate()
+        assert program.line() == "stopping"
+        assert early.send(GET % b"/").answer().status == 200
+        assert early.rest() == b""
+    assert program.end() == (0, ["returned"], "")
+
+
 def test_while_the_last_answers_are_given_nobody_else_is_let_in(start: Start) -> None:
     program = start(before="serving.SHUTDOWN_SECONDS = 3600")
     with program.open(b"/stuck"):

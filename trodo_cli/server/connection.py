@@ -14,6 +14,9 @@ from trodo_cli.server.gate import secured
 HEADER_SECONDS = 8.0
 """How long a request's headers may take: the first ones from the connection on, others from their first byte."""
 
+FAREWELL_SECONDS = 0.25
+"""How long a connection that has asked nothing yet may still ask when the server ends: it came before anyone knew."""
+
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 1024 * 1024
 """How long and how much the rest of a body may be that was answered before its end."""
@@ -48,6 +51,8 @@ class Connection(HttpToolsProtocol):
         """Headers that come after a body: nobody's. `headers` is this list until the next request begins."""
         self._earlier: deque[RequestResponseCycle] = deque(maxlen=MAX_PIPELINED)
         """Requests that were not answered when the next one came."""
+        self._is_last = False
+        """Whether the next request is the last one."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -59,6 +64,15 @@ class Connection(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """End when what was asked is answered."""
+        has_asked = self.cycle is not None
+        if has_asked or self._is_last:
+            super().shutdown()
+        else:
+            self._is_last = True
+            self.loop.call_later(FAREWELL_SECONDS, self.shutdown)
 
     def data_received(self, data: bytes) -> None:
         for start in range(0, len(data), _STEP):
@@ -83,6 +97,8 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
         if before is not None and not before.response_complete:
             self._earlier.append(before)
+        if self._is_last:
+            self.cycle.keep_alive = False
         self.headers = self._trailers = []
         self._overhead = 0
         self._relax()

@@ -84,6 +84,8 @@ def test_an_agent_hears_ctrl_c_as_any_program_does(machine: Machine) -> None:
     server, url = machine.serve("--workers", "2")
     done = machine.cli.ok("--target", url, "runs", "start", "signals", "--json", "output")
     assert done.json == {"output": True}
+    unknown = machine.cli.run("--target", url, "runs", "start", "signal")
+    assert (unknown.code, "did you mean signals?" in unknown.err) == (3, True)
     stopped(server)
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from trodo_cli.errors import Ambiguous, NotFound
-from trodo_cli.model.agent import Agent, Broken
+from trodo_cli.model.agent import Agent, Broken, meant
 from trodo_cli.model.event import Event
 from trodo_cli.model.ids import check_part
 from trodo_cli.model.key import Key
@@ -230,9 +230,10 @@ def no_nth(count: int, agent: str | None) -> NotFound:
     )
 
 
-def no_agent(agent_id: str) -> NotFound:
-    """There is no such agent where the runs are."""
-    return NotFound(f"no agent {agent_id}", "`trodo agents list` shows those that there are")
+def no_agent(agent_id: str, known: Sequence[Agent] = ()) -> NotFound:
+    """There is no such agent where the runs are; these are there."""
+    hint = meant(agent_id, [agent.id for agent in known])
+    return NotFound(f"no agent {agent_id}", hint or "`trodo agents list` shows those that there are")
 
 
 def no_trace(run_id: str) -> NotFound:

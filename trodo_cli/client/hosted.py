@@ -1,7 +1,7 @@
 """A client over a server of ours."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -59,9 +59,9 @@ class HostedClient:
         self._http = http
         self._health = {name: text for name, text in health.items() if name != "status"}
         self._asked = AskedRuns(self._ask)
-        self.runs = HostedRuns(http)
-        self.traces = HostedTraces(http)
         self.agents = RemoteAgents(lambda: read_json(http.get("/agents"), list[Agent]))
+        self.runs = HostedRuns(http, self.agents.list)
+        self.traces = HostedTraces(http)
 
     @property
     def keys(self) -> Keys:
@@ -122,8 +122,9 @@ class HostedClient:
 class HostedRuns:
     """See `client.base.Runs`."""
 
-    def __init__(self, http: Http) -> None:
+    def __init__(self, http: Http, agents: Callable[[], Sequence[Agent]]) -> None:
         self._http = http
+        self._agents = agents
 
     def list(
         self,
@@ -146,8 +147,10 @@ class HostedRuns:
 
     def start(self, *, agent_id: str, input: Any = None, session_id: str | None = None) -> Run:
         asked = StartRequest(agent_id, input, session_id)
-        with _missing(no_agent(agent_id)):
+        try:
             return read_json(self._http.post("/runs", asked), Run)
+        except NotFound:
+            raise no_agent(agent_id, self._agents()) from None
 
     def cancel(
         self, run_id: str, *, reason: str | None = None, by: str | None = None, force: bool = False

@@ -16,9 +16,10 @@ class RemoteAgents:
         return self._ask()
 
     def get(self, agent_id: str) -> Agent:
-        found = next((agent for agent in self._ask() if agent.id == agent_id), None)
+        known = self._ask()
+        found = next((agent for agent in known if agent.id == agent_id), None)
         if found is None:
-            raise no_agent(agent_id)
+            raise no_agent(agent_id, known)
         return found
 
     def broken(self) -> Sequence[Broken]:

@@ -1,8 +1,13 @@
 """An agent that can be started, as those see it who do not have its code."""
 
+from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import msgspec
+
+MAX_NAMED = 5
+"""How many agents a hint names."""
 
 
 class Agent(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -33,3 +38,10 @@ class Catalogue(msgspec.Struct):
     broken: list[Broken] = []
     files: list[str] = []
     """Whose change makes the catalogue old."""
+
+
+def meant(agent_id: str, known: Sequence[str]) -> str:
+    """What somebody may have meant by an agent that is not among these; empty when there are none."""
+    if close := get_close_matches(agent_id, known, 1):
+        return f"did you mean {close[0]}?"
+    return f"there are {', '.join(known[:MAX_NAMED])}{', …' * (len(known) > MAX_NAMED)}" if known else ""

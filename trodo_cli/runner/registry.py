@@ -8,7 +8,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,10 @@ import msgspec
 from trodo_cli import config
 from trodo_cli.config import AgentSource
 from trodo_cli.errors import InvalidInput, NotFound
-from trodo_cli.model.agent import Agent, Broken, Catalogue
+from trodo_cli.model.agent import Agent, Broken, Catalogue, meant
 
 DESCRIBE_SECONDS = 20.0
 """How long all agents may take to be imported."""
-
-MAX_NAMED = 5
-"""How many agents a hint names."""
 
 Sources = Callable[[], Sequence[AgentSource]]
 
@@ -61,7 +57,7 @@ class Registry:
         if found.broken:
             broken = found.broken[0]
             raise NotFound(f"no agent {agent_id}", f"perhaps because of {broken.source}: {broken.error}")
-        raise NotFound(f"no agent {agent_id}", _others(agent_id, [agent.id for agent in found.agents]))
+        raise NotFound(f"no agent {agent_id}", meant(agent_id, [agent.id for agent in found.agents]) or _NONE)
 
     def checked(self, agent_id: str, value: Any) -> Agent:
         """The agent that can be started with this input. Raises `NotFound` or `InvalidInput`."""
@@ -81,15 +77,6 @@ class Registry:
             problem = f"not imported within {DESCRIBE_SECONDS:g} s"
         files = [str(Path(source.place).absolute()) for source in sources]
         return Catalogue([], [Broken(source.shown, problem) for source in sources], files)
-
-
-def _others(agent_id: str, known: list[str]) -> str:
-    """What may have been meant."""
-    if not known:
-        return _NONE
-    if close := get_close_matches(agent_id, known, 1):
-        return f"did you mean {close[0]}?"
-    return f"there are {', '.join(known[:MAX_NAMED])}{', …' if len(known) > MAX_NAMED else ''}"
 
 
 def check_input(agent: Agent, value: Any) -> None:

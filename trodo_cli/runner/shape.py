@@ -107,6 +107,8 @@ def _field(parameter: inspect.Parameter, kind: Any) -> tuple[str, Any, Any]:
     default = parameter.default
     if default is inspect.Parameter.empty:
         return parameter.name, kind, msgspec.field()
+    if _is_plain(default):
+        return parameter.name, kind, msgspec.field(default=default)
     return parameter.name, kind, msgspec.field(default_factory=lambda: default)
 
 

@@ -68,15 +68,12 @@ class RunProcessor(SpanProcessor):
         with self._lock:
             home = self._home(trace_id, parent, current.get())
             is_root = trace_id not in self._runs and (parent is None or not parent.is_remote)
+            otlp = otlp_span(span, home.parent_id)
+            begun, news = begun_span(otlp), None
             _keep(self._runs, trace_id, home.run_id)
             _keep(self._homes, span_id, home)
-            otlp = otlp_span(span, home.parent_id)
-            begun = begun_span(otlp)
-            news = (
-                None
-                if home.is_placed
-                else self._opened(home.run_id, span_id if is_root else None).begin(otlp, begun)
-            )
+            if not home.is_placed:
+                news = self._opened(home.run_id, span_id if is_root else None).begin(otlp, begun)
         _record(news)
         _record(SpanStart(run_id=home.run_id, span=begun))
 

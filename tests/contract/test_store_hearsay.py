@@ -13,8 +13,9 @@ from tests.wire.otlp_made import START, TRACE, agent, body, model, span, span_id
 from trodo_cli.client.local import LocalClient
 from trodo_cli.live import Hub
 from trodo_cli.model.event import Event
+from trodo_cli.model.heard_run import HEARD_LOST_AFTER_NS
 from trodo_cli.model.hearsay import PATIENCE_NS, QUIET_NS, Claim
-from trodo_cli.model.run import HEARD_LOST_AFTER_NS, Run
+from trodo_cli.model.run import Run
 from trodo_cli.stores.base import Store
 from trodo_cli.stores.sqlite import SqliteStore
 from trodo_cli.wire.otlp.events import events_of

@@ -6,18 +6,8 @@ import msgspec
 import pytest
 
 from tests.contract.events import NOW, SECOND, payload
-from trodo_cli.model.run import (
-    RUN_STATUSES,
-    Cancel,
-    Run,
-    Totals,
-    canonical_status,
-    first_end,
-    folded_run,
-    newer_start,
-    produced_run,
-    root_span,
-)
+from trodo_cli.model.registers import first_end, folded_run, newer_start
+from trodo_cli.model.run import RUN_STATUSES, Cancel, Run, Totals, canonical_status, produced_run, root_span
 from trodo_cli.model.span import Span, Usage
 
 START = Run(

@@ -16,7 +16,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCod
 
 import trodo_cli
 from tests.sdk.host import Host, Recording, eventually, finished, names, next_line, parent_names, tell
-from trodo_cli.model.run import HEARD_LOST_AFTER_NS
+from trodo_cli.model.heard_run import HEARD_LOST_AFTER_NS
 from trodo_cli.sdk import context
 from trodo_cli.sdk.otel import Nothing
 

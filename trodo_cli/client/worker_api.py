@@ -12,7 +12,8 @@ from trodo_cli.client.sse import frames
 from trodo_cli.errors import InvalidInput, NotFound, Unavailable
 from trodo_cli.model.agent import Agent
 from trodo_cli.model.ids import canonical_id
-from trodo_cli.model.run import Run, folded_run
+from trodo_cli.model.registers import folded_run
+from trodo_cli.model.run import Run
 from trodo_cli.model.trace import Trace
 from trodo_cli.wire.agntz_agents import read_agents
 from trodo_cli.wire.agntz_read import read_page, read_run, read_trace

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from trodo_cli.model.event import RunEnd
+from trodo_cli.model.heard_run import hearsay_run
 from trodo_cli.model.hearsay import Claim
-from trodo_cli.model.run import Run, hearsay_run
+from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
 
 

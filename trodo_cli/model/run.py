@@ -1,17 +1,10 @@
-"""A run: one execution of an agent.
+"""A run: one execution of an agent. How the events of one are put together is in `registers`."""
 
-What producers say of a run is kept as two registers, the latest announcement and the first end,
-and the run a reader sees is the end laid over the announcement. Both registers are an extremum,
-so any order, repetition or split of the events ends in the same run. What its spans say of a run
-(`hearsay`) counts as long as nobody announced it.
-"""
-
-from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 import msgspec
 
-from trodo_cli.model.hearsay import PATIENCE_NS, Claim, Claims, better, joined_claims
+from trodo_cli.model.hearsay import Claims
 from trodo_cli.model.ids import root_span_id
 from trodo_cli.model.payload import NO_PAYLOAD, Payload, payload_of, written
 from trodo_cli.model.span import Span, SpanStatus
@@ -30,12 +23,6 @@ LOST_AFTER_NS = 15 * 10**9
 
 MAX_FEEDBACK = 100
 """How many judgements of one run are kept: the first ones."""
-
-HEARD_LOST_AFTER_NS = LOST_AFTER_NS + PATIENCE_NS
-"""The same for a run that nobody announced: its spans come when they end, so silence is no bad sign.
-
-Unless a process of it says that it gives signs of life.
-"""
 
 
 def canonical_status(status: str) -> str:
@@ -129,142 +116,9 @@ class Run(msgspec.Struct, omit_defaults=True, kw_only=True):
         return payload_of(self.payload)
 
 
-def newer_start(one: Run | None, other: Run | None) -> Run | None:
-    """The announcement that stands: the higher version, then the greater text; hearsay only without one."""
-    if one is None or other is None:
-        return one or other
-    if one.heard or other.heard:
-        return _outright(one, other) or joined_hearsay(one, other)
-    return max(one, other, key=lambda run: (run.version, written(run)))
-
-
-def first_end(one: Run | None, other: Run | None) -> Run | None:
-    """The end that stands: the earliest by its own clock, then the smaller text; hearsay only without one."""
-    if one is None or other is None:
-        return one or other
-    if one.heard or other.heard:
-        return _outright(one, other) or joined_hearsay(one, other)
-    return min(one, other, key=lambda run: (run.ended_ns or 0, written(run)))
-
-
-def first_cancel(one: Cancel | None, other: Cancel | None) -> Cancel | None:
-    """The request that stands: the earliest, then the smaller text; delivered, and by force, as soon as either is."""
-    if one is None or other is None:
-        return one or other
-    first = min(one, other, key=lambda cancel: (cancel.requested_ns, cancel.by or "", cancel.reason or ""))
-    delivered_ns, force = one.delivered_ns or other.delivered_ns, one.force or other.force
-    return msgspec.structs.replace(first, delivered_ns=delivered_ns, force=force)
-
-
-def joined_feedback(one: Sequence[Feedback], other: Sequence[Feedback]) -> tuple[Feedback, ...]:
-    """All that was said, each once, the earliest first; beyond `MAX_FEEDBACK` the later ones are left out."""
-    first: dict[str, Feedback] = {}
-    for feedback in sorted((*one, *other), key=lambda feedback: (feedback.at_ns, feedback.said)):
-        first.setdefault(feedback.said, feedback)
-    return tuple(first.values())[:MAX_FEEDBACK]
-
-
-def folded_run(run_id: str, start: Run | None, end: Run | None) -> Run:
-    """The run a reader sees: what the end says laid over what the announcement says."""
-    if end is not None and end.heard:
-        if start is None or start.heard:
-            return _ended_hearsay(joined_hearsay(start, end) if start else end)
-        end = None
-    if start is None or end is None:
-        return start or end or Run(id=run_id)
-    start = msgspec.structs.replace(start, heard={})
-    said = {name: value for name in _PRODUCED if (value := getattr(end, name)) != _DEFAULTS[name]}
-    said["payload"] = _overlaid(start.payload, end.payload)
-    said["tags"] = tuple(dict.fromkeys((*start.tags, *end.tags)))
-    return msgspec.structs.replace(start, **said)
-
-
-def hearsay_run(run_id: str, claims: Claims, *, patience_ns: int = HEARD_LOST_AFTER_NS, **said: Any) -> Run:
-    """An announcement made of what spans say; `said` are fields that no claim is about."""
-    value = {name: claim.value for name, claim in claims.items()}
-    parent_id, parent_span_id = value.get("parent") or (None, None)
-    if parent_id == run_id:
-        parent_id = parent_span_id = None
-    return Run(
-        id=run_id,
-        agent=value.get("agent") or "",
-        session=value.get("session"),
-        user=value.get("user"),
-        parent_id=parent_id,
-        parent_span_id=parent_span_id,
-        heard=claims,
-        patience_ns=patience_ns,
-        **said,
-    )
-
-
-def joined_hearsay(one: Run, other: Run) -> Run:
-    """What is known by two pieces of hearsay together; the store's own fields are those of the first."""
-    starts = [run.started_ns for run in (one, other) if run.started_ns]
-    ends = [run.ended_ns for run in (one, other) if run.ended_ns]
-    joined = hearsay_run(
-        one.id,
-        joined_claims(one.heard, other.heard),
-        tags=tuple(sorted({*one.tags, *other.tags})),
-        started_ns=min(starts, default=0),
-        ended_ns=max(ends, default=None),
-        patience_ns=min(one.patience_ns, other.patience_ns),
-        payload=_joined_payload(one, other),
-    )
-    return msgspec.structs.replace(one, **{name: getattr(joined, name) for name in _HEARD})
-
-
-_HEARD = (
-    "agent",
-    "session",
-    "user",
-    "parent_id",
-    "parent_span_id",
-    "tags",
-    "started_ns",
-    "ended_ns",
-    "patience_ns",
-    "heard",
-    "payload",
-)
-
-
-def _ended_hearsay(run: Run) -> Run:
-    """The run after its end, which went as its own topmost span did."""
-    claim = run.heard.get("status") or _NO_STATUS
-    status, error, error_type = claim.value
-    return msgspec.structs.replace(run, status=status, error=error, error_type=error_type)
-
-
-_NO_STATUS = Claim("", ("completed", None, None))
-
-
-def _outright(one: Run, other: Run) -> Run | None:
-    """The one of both that is no hearsay."""
-    return next((run for run in (one, other) if not run.heard), None)
-
-
-def _joined_payload(one: Run, other: Run) -> msgspec.Raw:
-    """Each part from the run whose claim about it stands."""
-    if one.payload == other.payload or not bytes(other.payload):
-        return one.payload
-    if not bytes(one.payload):
-        return other.payload
-    texts: dict[str, msgspec.Raw] = {}
-    try:
-        parts = [(run, msgspec.json.decode(run.payload, type=dict[str, msgspec.Raw])) for run in (one, other)]
-    except msgspec.MsgspecError:
-        return max(one.payload, other.payload, key=bytes)
-    for name in sorted({name for _, part in parts for name in part}):
-        best = better(one.heard.get(name), other.heard.get(name))
-        told = [bytes(part[name]) for run, part in parts if name in part and run.heard.get(name) == best]
-        texts[name] = msgspec.Raw(max(told, default=b"null"))
-    return msgspec.Raw(msgspec.json.encode(texts))
-
-
 def produced_run(run: Run) -> Run:
     """Only what a producer may say of a run; the store's own fields are left out."""
-    return Run(id=run.id, **{name: getattr(run, name) for name in _PRODUCED})
+    return Run(id=run.id, **{name: getattr(run, name) for name in PRODUCED})
 
 
 def root_span(run: Run) -> Span:
@@ -282,20 +136,5 @@ def root_span(run: Run) -> Span:
     )
 
 
-_PRODUCED = tuple(f for f in Run.__struct_fields__[: Run.__struct_fields__.index("owner")] if f != "id")
-_DEFAULTS = {name: getattr(Run(id="-"), name) for name in _PRODUCED}
-
-
-def _overlaid(below: msgspec.Raw, above: msgspec.Raw) -> msgspec.Raw:
-    """One JSON object laid over another, their attributes key by key."""
-    if below == above or not bytes(below):
-        return above
-    if not bytes(above):
-        return below
-    try:
-        base, top = msgspec.json.decode(below, type=dict), msgspec.json.decode(above, type=dict)
-        attributes = {**base.get("attributes", {}), **top.get("attributes", {})}
-    except (msgspec.MsgspecError, TypeError):
-        return above
-    merged = {**base, **top, **({"attributes": attributes} if attributes else {})}
-    return msgspec.Raw(msgspec.json.encode(merged))
+PRODUCED = tuple(f for f in Run.__struct_fields__[: Run.__struct_fields__.index("owner")] if f != "id")
+"""The fields that a producer may say something about."""

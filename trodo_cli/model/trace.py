@@ -16,18 +16,8 @@ from trodo_cli.model.event import (
     TraceDone,
 )
 from trodo_cli.model.ids import is_run_id, root_span_id
-from trodo_cli.model.run import (
-    Cancel,
-    Feedback,
-    Run,
-    first_cancel,
-    first_end,
-    folded_run,
-    joined_feedback,
-    newer_start,
-    produced_run,
-    root_span,
-)
+from trodo_cli.model.registers import first_cancel, first_end, folded_run, joined_feedback, newer_start
+from trodo_cli.model.run import Cancel, Feedback, Run, produced_run, root_span
 from trodo_cli.model.span import Span, newer_span, settled_span
 from trodo_cli.model.totals import totals_of
 

@@ -4,8 +4,9 @@ from typing import Any, Self
 
 from trodo_cli.model import ids
 from trodo_cli.model.event import RunStart
+from trodo_cli.model.heard_run import hearsay_run
 from trodo_cli.model.hearsay import LAST, Claim, begun
-from trodo_cli.model.run import Run, hearsay_run
+from trodo_cli.model.run import Run
 from trodo_cli.sdk.block import Block
 from trodo_cli.sdk.context import join_task, settle_task
 from trodo_cli.sdk.details import settled

@@ -6,7 +6,8 @@ import msgspec
 
 from trodo_cli.model.conclusion import conclusion
 from trodo_cli.model.event import CancelRequested, Event, RunEnd, RunStart, SpanEnd, SpanStart, SpanUpdate
-from trodo_cli.model.run import Cancel, first_cancel
+from trodo_cli.model.registers import first_cancel
+from trodo_cli.model.run import Cancel
 from trodo_cli.model.span import Span
 from trodo_cli.model.sums import Sums
 from trodo_cli.stores.base import MAX_SEQ, Tables

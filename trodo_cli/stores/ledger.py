@@ -22,17 +22,8 @@ from trodo_cli.model.event import (
     SpanUpdate,
 )
 from trodo_cli.model.payload import NO_PAYLOAD
-from trodo_cli.model.run import (
-    Cancel,
-    Feedback,
-    Run,
-    first_cancel,
-    first_end,
-    folded_run,
-    joined_feedback,
-    newer_start,
-    produced_run,
-)
+from trodo_cli.model.registers import first_cancel, first_end, folded_run, joined_feedback, newer_start
+from trodo_cli.model.run import Cancel, Feedback, Run, produced_run
 from trodo_cli.model.span import Span, newer_span, settled_span, span_rank
 from trodo_cli.model.sums import Sums
 from trodo_cli.model.totals import Totals

@@ -11,7 +11,8 @@ import msgspec
 
 from trodo_cli.model.event import Event, RunEnd, RunStart, SpanEnd, SpanStart, SpanUpdate, TraceDone
 from trodo_cli.model.ids import root_span_id
-from trodo_cli.model.run import Run, folded_run, root_span
+from trodo_cli.model.registers import folded_run
+from trodo_cli.model.run import Run, root_span
 from trodo_cli.model.span import Span, opened_span
 from trodo_cli.model.trace import Trace
 from trodo_cli.wire.agntz import (

@@ -3,9 +3,10 @@
 from typing import Any
 
 from trodo_cli.errors import InvalidInput
+from trodo_cli.model.heard_run import hearsay_run
 from trodo_cli.model.hearsay import Claim
 from trodo_cli.model.ids import MAX_ID_LENGTH, canonical_id
-from trodo_cli.model.run import TERMINAL_STATUSES, Run, hearsay_run
+from trodo_cli.model.run import TERMINAL_STATUSES, Run
 from trodo_cli.wire.values import storable_text
 
 MAX_SOURCE_LENGTH = MAX_ID_LENGTH + 40

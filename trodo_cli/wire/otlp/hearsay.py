@@ -4,10 +4,11 @@ from typing import Any
 
 import msgspec
 
+from trodo_cli.model.heard_run import hearsay_run
 from trodo_cli.model.hearsay import FIRST, LAST, SECOND, THIRD, Claim, Claims, begun, better
 from trodo_cli.model.ids import MAX_ID_LENGTH
 from trodo_cli.model.payload import NO_PAYLOAD
-from trodo_cli.model.run import Run, hearsay_run
+from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
 from trodo_cli.wire import conventions as names
 from trodo_cli.wire.genai import SESSION, USER, agent_of, metadata_of, opened, tags_of

@@ -15,6 +15,7 @@ _HOMES = {
     "SpanHandle": "trodo_cli.sdk.span",
     "Telemetry": "trodo_cli.sdk.telemetry",
     "propagation_headers": "trodo_cli.sdk.propagate",
+    **dict.fromkeys(("feedback", "track_llm_call", "track_mcp"), "trodo_cli.sdk.afterwards"),
     **dict.fromkeys(("asgi_middleware", "fastapi_middleware"), "trodo_cli.sdk.asgi"),
     **dict.fromkeys(("get_tracer", "register_otel"), "trodo_cli.sdk.otel"),
     **dict.fromkeys(("Failure", "parallel", "sequential"), "trodo_cli.runner.pipeline"),
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from trodo_cli.errors import RunCancelled, TrodoError
     from trodo_cli.runner.pipeline import Failure, parallel, sequential
     from trodo_cli.runner.step import as_run, invoke
+    from trodo_cli.sdk.afterwards import feedback, track_llm_call, track_mcp
     from trodo_cli.sdk.asgi import asgi_middleware, fastapi_middleware
     from trodo_cli.sdk.delivery import Sink
     from trodo_cli.sdk.otel import get_tracer, register_otel
@@ -82,15 +84,12 @@ if TYPE_CHECKING:
         current_run_id,
         current_span_id,
         end_run,
-        feedback,
         flush,
         init,
         join_run,
         shutdown,
         span,
         start_run,
-        track_llm_call,
-        track_mcp,
         wrap_agent,
     )
     from trodo_cli.sdk.wrappers import agent, llm, retrieval, tool, trace

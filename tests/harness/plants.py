@@ -59,7 +59,7 @@ def _tell_too_much() -> None:
 
 def _leave_one_out() -> None:
     """The server never tells one of the events, whoever asks and however often."""
-    from trodo_cli.client.local import LocalTraces
+    from trodo_cli.client.local_traces import LocalTraces
 
     news = LocalTraces.news
 

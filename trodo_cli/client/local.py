@@ -1,7 +1,7 @@
 """A client over a store in this process."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -9,30 +9,22 @@ import msgspec
 from trodo_cli.client.base import (
     DEFAULT_LIMIT,
     MAX_LIMIT,
-    PAGE_SEQS,
     Agents,
-    OnState,
-    SpanPage,
     no_agent,
     no_nth,
     no_run,
-    no_span,
-    no_trace,
     one_of,
 )
 from trodo_cli.client.intake import Intake
-from trodo_cli.errors import InvalidInput, NotFound
-from trodo_cli.live import PAGE_EVENTS, Hub
+from trodo_cli.client.local_keys import LocalKeys
+from trodo_cli.client.local_traces import LocalTraces
+from trodo_cli.errors import InvalidInput
+from trodo_cli.live import Hub
 from trodo_cli.model import ids
 from trodo_cli.model.event import Event
-from trodo_cli.model.key import SECRET_PREFIX, Key, digest, new_key_id, new_secret, owner_name, read_scopes
-from trodo_cli.model.payload import NO_PAYLOAD
 from trodo_cli.model.run import Cancel, Run, canonical_status
-from trodo_cli.model.span import Span
-from trodo_cli.model.trace import Trace
-from trodo_cli.query.plan import STATUS_WORDS, Cursor, RunFilter, read_cursor
+from trodo_cli.query.plan import STATUS_WORDS, RunFilter, read_cursor
 from trodo_cli.stores.base import Appended, Page, Store
-from trodo_cli.wire.pricing import price_span, price_spans
 from trodo_cli.wire.receipt import Receipt
 
 if TYPE_CHECKING:
@@ -41,8 +33,6 @@ if TYPE_CHECKING:
 _NTH = re.compile(r"@([1-9][0-9]{0,5})")
 _DASHED = re.compile(r"(?=.*[0-9a-fA-F])[0-9a-fA-F]*(-[0-9a-fA-F]*)+")
 """A part of a UUID as other tools write it."""
-
-_KEYS_HINT = "`trodo keys list` shows the ids of all keys"
 
 
 class LocalClient:
@@ -170,115 +160,6 @@ class LocalRuns:
         if len(page.rows) < number:
             raise no_nth(len(page.rows), agent)
         return page.rows[-1].id
-
-
-class LocalTraces:
-    """See `client.base.Traces`."""
-
-    def __init__(self, hub: Hub, owner: str) -> None:
-        self._hub = hub
-        self._owner = owner
-
-    def get(self, run_id: str, *, payload: bool = True) -> Trace:
-        run = self.traced(run_id)
-        if not payload:
-            run.payload = NO_PAYLOAD
-        spans = self._hub.store.spans(self._owner, run.id, payload=payload)
-        if not self._hub.prices:
-            price_spans(spans, payload=payload)
-        return Trace.from_rows(run, spans, self._below(run.id))
-
-    def pages(self, run_id: str) -> Iterator[list[Span]]:
-        after: int | None = 0
-        while after is not None:
-            page = self.page(run_id, after)
-            yield page.rows
-            after = page.after
-
-    def page(self, run_id: str, after: int = 0) -> SpanPage:
-        """The spans that were first stored under the next numbers above `after`. Raises `NotFound`."""
-        run = self.traced(run_id)
-        upto = after + PAGE_SEQS
-        rows = self._hub.store.spans(self._owner, run.id, payload=False, after=after, upto=upto)
-        return SpanPage(rows, upto if upto < run.last_seq else None)
-
-    def traced(self, run_id: str) -> Run:
-        """A run whose trace can be read."""
-        run = self._hub.store.run(self._owner, ids.canonical_id(run_id), ids.now_ns())
-        if run is None:
-            raise no_run(run_id)
-        if run.traceless:
-            raise no_trace(run_id)
-        return run
-
-    def _below(self, run_id: str) -> list[Run]:
-        """The runs directly below, in the order they began."""
-        found: list[Run] = []
-        cursor: Cursor | None = None
-        while True:
-            page = self._hub.store.list_runs(
-                self._owner, RunFilter(parent_id=run_id), MAX_LIMIT, cursor, ids.now_ns()
-            )
-            found += page.rows
-            if page.cursor is None:
-                return found[::-1]
-            cursor = read_cursor(page.cursor)
-
-    def span(self, run_id: str, span_id: str) -> Span:
-        span = self._hub.store.span(self._owner, ids.canonical_id(run_id), ids.canonical_id(span_id))
-        if span is None:
-            self.traced(run_id)
-            raise no_span(run_id, span_id)
-        if not self._hub.prices:
-            price_span(span)
-        return span
-
-    def news(self, run_id: str, after: int, *, payload: bool = True, limit: int = PAGE_EVENTS) -> list[Event]:
-        """What there is to tell now after a number; see `live.Hub.news`. Raises `NotFound`."""
-        return self._hub.news(self._owner, ids.canonical_id(run_id), after, payload=payload, limit=limit)
-
-    def stream(
-        self, run_id: str, *, after: int = 0, payload: bool = True, on_state: OnState | None = None
-    ) -> Iterator[Event]:
-        self.traced(run_id)
-        tell = on_state or (lambda _state: None)
-        tell("live")
-        yield from self._hub.follow(self._owner, ids.canonical_id(run_id), after, payload=payload)
-        tell("ended")
-
-    def delete(self, run_id: str) -> None:
-        if not self._hub.store.delete_trace(self._owner, ids.canonical_id(run_id)):
-            raise no_trace(run_id)
-
-
-class LocalKeys:
-    """See `client.base.Keys`."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def create(self, owner: str, scopes: Sequence[str], label: str = "") -> tuple[Key, str]:
-        key = Key(
-            id=new_key_id(),
-            owner=owner_name(owner),
-            scopes=read_scopes(",".join(scopes)),
-            label=label,
-            created_ns=ids.now_ns(),
-        )
-        secret = new_secret()
-        self._store.add_key(key, digest(secret))
-        return key, secret
-
-    def list(self, owner: str | None = None) -> Sequence[Key]:
-        return self._store.keys(owner)
-
-    def revoke(self, key_id: str) -> Key:
-        if key_id.startswith(SECRET_PREFIX):
-            raise InvalidInput("this is a key itself, not the id of one", _KEYS_HINT)
-        key = self._store.revoke_key(key_id, ids.now_ns())
-        if key is None:
-            raise NotFound(f"no key {key_id}", _KEYS_HINT)
-        return key
 
 
 def _checked_status(status: str | None) -> str | None:

@@ -142,6 +142,11 @@ def text_of(value: Any) -> str:
         return f"<{type(value).__name__}>"
 
 
+def text_or_none(value: Any) -> str | None:
+    """The same, but None stays None."""
+    return None if value is None else text_of(value)
+
+
 def _number_text(value: float) -> str:
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 

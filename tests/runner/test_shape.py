@@ -1,6 +1,7 @@
 """What a function takes and gives, by its type hints."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+import math
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -10,6 +11,7 @@ import pytest
 
 from trodo_cli.errors import InvalidInput
 from trodo_cli.model.agent import Agent
+from trodo_cli.runner.performer import FunctionAgent
 from trodo_cli.runner.registry import check_input
 from trodo_cli.runner.shape import Shape, collected
 
@@ -129,3 +131,69 @@ def test_a_stream_of_texts_is_one_text_and_any_other_is_a_list() -> None:
     assert collected(["a", "b"]) == "ab"
     assert collected([1, "b"]) == [1, "b"]
     assert collected([]) == []
+
+
+def test_keys_that_json_writes_as_texts_are_read_as_what_they_are() -> None:
+    def named(names: dict[int, str]) -> dict[int, str]: ...
+    def dated(days: dict[date, int], by: str = "") -> None: ...
+
+    assert accepts(named, {"1": "a"}) == {"names": {1: "a"}}
+    assert accepts(dated, {"days": {"2027-01-15": 1}}) == {"days": {date(2027, 1, 15): 1}, "by": ""}
+    assert Shape(named, "it").arguments({1: "a"}) == {"names": {1: "a"}}
+    assert Shape(named, "it").checked({1: "a"}) == {"1": "a"}
+    with pytest.raises(InvalidInput, match="the output of it does not fit"):
+        Shape(named, "it").checked({"first": "a"})
+
+
+def gives(function: Callable[..., Any]) -> Any:
+    agent = FunctionAgent("it", "", function)
+    return agent.checked(agent.call({}, lambda _items: None))
+
+
+def test_what_a_generator_returns_is_its_output_where_it_says_so() -> None:
+    def told() -> Generator[int, None, str]:
+        yield 1
+        return "done"
+
+    def silent() -> Generator[int, None, None]:
+        yield 1
+
+    def none_today() -> Generator[int, None, str | None]:
+        yield 1
+        return None
+
+    def unsaid():  # type: ignore[no-untyped-def]
+        yield 1
+        return {"sum": 1}
+
+    def broken() -> Iterator[int]:
+        yield 1
+        return "done"
+
+    assert (Shape(told, "it").output, gives(told)) == ({"type": "string"}, "done")
+    assert (Shape(silent, "it").output["type"], gives(silent)) == ("array", [1])
+    assert (gives(none_today), gives(unsaid)) == (None, {"sum": 1})
+    with pytest.raises(InvalidInput, match="does not fit: Expected `array`, got `str`"):
+        gives(broken)
+
+
+def test_a_number_that_json_has_not_is_text_and_no_number() -> None:
+    def number() -> float: ...
+
+    result = {"best": math.inf, "worst": -math.inf, "mean": [math.nan, None, 1.5]}
+    assert Shape(unhinted, "it").checked(result) == {
+        "best": "Infinity",
+        "worst": "-Infinity",
+        "mean": ["NaN", None, 1.5],
+    }
+    with pytest.raises(InvalidInput, match="the output of it does not fit"):
+        Shape(number, "it").checked(math.inf)
+
+
+def test_a_type_without_a_json_form_is_named() -> None:
+    class Model: ...
+
+    def takes(model: Model) -> None: ...
+
+    with pytest.raises(InvalidInput, match=r"no JSON form: type <class '.*Model'> is not supported$"):
+        Shape(takes, "it")

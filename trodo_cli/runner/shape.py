@@ -10,6 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 
 from trodo_cli.errors import InvalidInput
+from trodo_cli.wire.values import plain_value
 
 Function = Callable[..., Any]
 
@@ -36,6 +37,7 @@ class Shape:
         named = [parameter for parameter in parameters if parameter.kind in _NAMED]
         self.is_optional = all(p.default is not inspect.Parameter.empty for p in named)
         self._input = _input_type(named, hints)
+        self._returns = _is_stream(function) and _returned(hints.get("return")) is not None
         self._output = _output_type(function, hints)
         self.input = _schema(self._input, "takes")
         if self.is_optional:
@@ -65,15 +67,23 @@ class Shape:
         if self._output is not Any:
             self.checked(result)
 
-    def collected(self, items: list[Any]) -> Any:
-        """What a stream has given; one of texts that gave none gives the empty text."""
+    def outcome(self, items: list[Any], returned: Any = None) -> Any:
+        """What a stream gives in the end: what it returned, if its hint says so or it was something, else its items.
+
+        One of texts that gave no item gives the empty text.
+        """
+        if self._returns or returned is not None:
+            return returned
         return collected(items) if items or self._output is not str else ""
 
 
 def as_json(result: Any, what: str) -> Any:
-    """A value made of what JSON has. Raises `InvalidInput` when it cannot be."""
+    """A value made of what JSON has; a number that it has not is text. Raises `InvalidInput` when it cannot be."""
     try:
-        return msgspec.json.decode(msgspec.json.encode(result))
+        data = msgspec.json.encode(result)
+        if b"null" in data:
+            return plain_value(msgspec.to_builtins(result, str_keys=True))
+        return msgspec.json.decode(data)
     except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
         raise InvalidInput(
             f"{what} is not JSON-serialisable: {error}", "return text, numbers, lists, dicts"
@@ -84,7 +94,7 @@ def _converted(value: Any, kind: Any, what: str) -> Any:
     if kind is Any or (isinstance(kind, type) and issubclass(kind, msgspec.Struct) and type(value) is kind):
         return value
     try:
-        return msgspec.convert(value, kind)
+        return msgspec.convert(value, kind, str_keys=True)
     except (msgspec.ValidationError, RecursionError) as error:
         raise InvalidInput(f"{what} does not fit: {error}", "`trodo agents show` says what fits") from None
 
@@ -113,22 +123,37 @@ def _field(parameter: inspect.Parameter, kind: Any) -> tuple[str, Any, Any]:
 
 
 def _output_type(function: Function, hints: dict[str, Any]) -> Any:
-    """Of a stream: the list of its items, or the whole text when they are texts."""
+    """Of a stream: what it says that it returns, else the list of its items, or the whole text when they are texts."""
     kind = hints.get("return", Any)
-    streams = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
-    if not streams:
+    if not _is_stream(function):
         return kind
+    returned = _returned(kind)
+    if returned is not None:
+        return returned
     origin = get_origin(kind) or kind
     item = (get_args(kind) or (Any,))[0] if getattr(origin, "__name__", "") in _STREAMS else Any
     return str if item is str else Any if item is Any else list[item]  # type: ignore[valid-type]
+
+
+def _is_stream(function: Function) -> bool:
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+
+
+def _returned(kind: Any) -> Any:
+    """The third of `Generator[items, sent, returned]`; None where it says nothing, or that nothing comes back."""
+    said = get_args(kind)[2:] if getattr(get_origin(kind), "__name__", "") == "Generator" else ()
+    return next((returned for returned in said if returned not in (None, type(None), Any)), None)
 
 
 def _schema(kind: Any, what: str) -> dict[str, Any]:
     try:
         return msgspec.json.schema(kind)
     except (TypeError, ValueError, RecursionError) as error:
-        first = str(error).splitlines()[0]
-        raise InvalidInput(f"what it {what} has no JSON form: {first}", "change its type hints") from None
+        reason = str(error).splitlines()[-1]
+        raise InvalidInput(
+            f"what it {what} has no JSON form: {reason}",
+            "use dataclasses or msgspec's structs in its type hints",
+        ) from None
 
 
 def _is_plain(value: Any) -> bool:

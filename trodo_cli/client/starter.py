@@ -30,7 +30,7 @@ class Starter:
         """The agents that there are."""
         from trodo_cli.runner.registry import Registry
 
-        return Registry(self._sources)
+        return Registry(self._sources, lambda: self.limits)
 
     def runner(self, client: "LocalClient") -> "Runner":
         """The one runner over the store of these clients."""

@@ -36,8 +36,6 @@ class Catalogue(msgspec.Struct):
 
     agents: list[Agent] = []
     broken: list[Broken] = []
-    files: list[str] = []
-    """Whose change makes the catalogue old."""
 
 
 def meant(agent_id: str, known: Sequence[str]) -> str:

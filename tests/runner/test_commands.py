@@ -33,6 +33,19 @@ def test_the_projects_file_names_agents(machine: Machine) -> None:
     assert (done.json["status"], done.json["output"]) == ("completed", 42)
 
 
+def test_sources_that_cannot_be_used_are_told_and_fail_the_list_only_when_there_is_nothing_else(
+    machine: Machine,
+) -> None:
+    (machine.folder / "bad").mkdir()
+    (machine.folder / "bad" / "leaves.py").write_text("import os; os._exit(3)")
+    for shape in ((), ("--json",)):
+        done = machine.cli.run("agents", "list", "--agents", "bad", *shape)
+        assert done.code == 1
+        assert "trodo: bad/leaves.py: cannot be imported: its process ended with code 3" in done.err
+    beside = machine.cli.run("agents", "list", "--agents", "bad", "--agents", "agents")
+    assert (beside.code, "bad/leaves.py" in beside.err, "editor" in beside.out) == (0, True, True)
+
+
 def test_a_run_is_started_waited_for_and_told(machine: Machine) -> None:
     cli, where = machine.cli, ("--agents", "agents")
     done = cli.ok("runs", "start", "article-pipeline", *where, "--input", '"AI"')

@@ -78,6 +78,18 @@ def test_what_cannot_be_started_is_told_and_makes_no_run(machine: Machine) -> No
     assert cli.ok("runs", "list").out == ""
 
 
+def test_an_input_that_is_left_out_is_another_than_null(machine: Machine) -> None:
+    (machine.folder / "agents" / "given.py").write_text(
+        "import trodo\n@trodo.agent('given')\ndef given(x: str | None = 'dflt') -> str: return repr(x)"
+    )
+    start = ("runs", "start", "given", "--agents", "agents")
+    assert machine.cli.ok(*start, "--json").json["output"] == "'dflt'"
+    assert machine.cli.ok(*start, "--input", "null", "--json").json["output"] == "None"
+    (run_id,) = machine.cli.ok(*start, "--detach").lines
+    eventually(machine.settled)
+    assert machine.run(run_id).details.output == "'dflt'"
+
+
 def test_a_detached_run_goes_on_by_itself(machine: Machine) -> None:
     (machine.folder / "go-editor").unlink()
     (run_id,) = machine.cli.ok(

@@ -3,8 +3,10 @@
 import math
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -76,12 +78,74 @@ def test_the_input_of_several_parameters_is_an_object_with_their_names() -> None
     assert found == {"a": 1, "b": "y", "when": date(2027, 1, 15)}
 
 
-@pytest.mark.parametrize("empty", [None, {}])
+@pytest.mark.parametrize("empty", [msgspec.UNSET, None, {}])
 @pytest.mark.parametrize("function", [nothing, optional])
 def test_an_empty_input_leaves_every_parameter_at_its_default(
     function: Callable[..., Any], empty: Any
 ) -> None:
     assert accepts(function, empty) == {}
+
+
+def test_null_and_an_empty_object_are_themselves_where_the_hint_takes_them() -> None:
+    def texts(x: str | None = "dflt") -> None: ...
+    def objects(x: dict[str, int] = {"a": 1}) -> None: ...  # noqa: B006
+    def either(x: Point | dict[str, int] | None = None, y: int = 1) -> None: ...
+    def unsaid(x=5): ...  # type: ignore[no-untyped-def]
+    def needed(x: str | None) -> None: ...
+
+    assert accepts(texts, None) == {"x": None}
+    assert accepts(objects, {}) == {"x": {}}
+    assert accepts(texts, {}) == accepts(objects, None) == accepts(texts, msgspec.UNSET) == {}
+    assert accepts(unsaid, {}) == accepts(unsaid, None) == accepts(unsaid, msgspec.UNSET) == {}
+    assert accepts(needed, None) == accepts(needed, msgspec.UNSET) == {"x": None}
+    refuses(one, msgspec.UNSET, "string")
+    refuses(several, msgspec.UNSET)
+
+
+@dataclass
+class Kept:
+    when: datetime
+    at: time
+    lasts: timedelta
+    by: UUID
+    cost: Decimal
+    image: bytes | None
+    days: dict[date, list[datetime]]
+    numbers: dict[int, str]
+
+
+KEPT = {
+    "when": "2027-01-15T12:00:00",
+    "at": "12:00:00",
+    "lasts": "PT1H",
+    "by": "3b241101-e2bb-4255-8caf-4136c566a962",
+    "cost": "1.50",
+    "image": "aGk=",
+    "days": {"2027-01-15": ["2027-01-15 12:00:00Z"]},
+    "numbers": {"-1": "a"},
+}
+
+
+def test_a_text_that_stands_for_something_else_is_checked_before_the_run() -> None:
+    def kept(value: Kept) -> None: ...
+    def listed(days: list[date | None], by: str = "") -> None: ...
+
+    accepts(kept, KEPT)
+    accepts(listed, {"days": ["2027-01-15", None]})
+    refuses(listed, {"days": ["2027-02-30"]}, "2027-02-30")
+    for name, wrong in [
+        ("when", "nope"), ("at", "noon"), ("lasts", "an hour"), ("by", "ada"), ("cost", "much"), ("image", "hi!"),
+        ("days", {"today": []}), ("days", {"2027-01-15": ["noon"]}), ("numbers", {"first": "a"}),
+    ]:  # fmt: skip
+        refuses(kept, {**KEPT, name: wrong}, name)
+
+
+def test_a_whole_number_may_be_written_with_a_point() -> None:
+    def nested(counts: dict[str, list[int]]) -> None: ...
+
+    assert accepts(several, {"a": 1.0}) == {"a": 1, "b": "x", "when": None}
+    assert accepts(nested, {"a": [1.0, 2]}) == {"counts": {"a": [1, 2]}}
+    refuses(several, {"a": 1.5}, "`a`", "integer")
 
 
 def test_an_input_that_does_not_fit_is_refused_and_what_is_wrong_is_named() -> None:

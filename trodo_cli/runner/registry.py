@@ -8,7 +8,7 @@ import msgspec
 
 from trodo_cli.config import AgentSource
 from trodo_cli.errors import InvalidInput, NotFound
-from trodo_cli.model.agent import Agent, Broken, Catalogue, meant
+from trodo_cli.model.agent import NOTHING, Agent, Broken, Catalogue, given, meant
 from trodo_cli.runner.inquiry import Found, Stamp, stamp
 from trodo_cli.runner.limits import Limits
 from trodo_cli.runner.parts import parts_of
@@ -90,10 +90,12 @@ def check_input(agent: Agent, value: Any) -> None:
     """Raises `InvalidInput` that names what does not fit the agent's schema."""
     import jsonschema_rs
 
-    if "default" in agent.input and value in (None, {}):
+    from trodo_cli.runner.formats import FORMATS
+
+    if "default" in agent.input and value in NOTHING:
         return
     try:
-        jsonschema_rs.validate(agent.input, value)
+        jsonschema_rs.validate(agent.input, given(value), formats=FORMATS, validate_formats=True)
     except jsonschema_rs.ValidationError as error:
         at = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.instance_path)
         raise InvalidInput(

@@ -1,21 +1,25 @@
 """What a function takes and gives, read from its type hints: JSON Schema for others, and the check of a value.
 
 One parameter: the input is its value. Several, or none: the input is an object with their names.
+
+No input at all leaves every parameter at its default. So do `null` and `{}` where every parameter has one, unless the
+hint of the one parameter takes them as values of their own: `x: str | None = "a"` is None for `null`, and `x: dict = …`
+is empty for `{}`, but `x: int = 3` is 3 for both, and so is `x=3`, whose hint says nothing.
 """
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from trodo_cli.errors import InvalidInput
+from trodo_cli.model.agent import NOTHING, given
+from trodo_cli.runner.formats import name_formats
 from trodo_cli.wire.values import plain_value
 
 Function = Callable[..., Any]
-
-NOTHING: tuple[Any, ...] = (None, {})
-"""Inputs that leave every parameter at its default."""
 
 _STREAMS = ("Iterator", "Iterable", "Generator", "AsyncIterator", "AsyncIterable", "AsyncGenerator")
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -48,12 +52,22 @@ class Shape:
 
     def arguments(self, value: Any) -> dict[str, Any]:
         """The arguments by name that an input stands for. Raises `InvalidInput` that names what does not fit."""
-        if self.is_optional and value in NOTHING:
+        if self.is_optional and value in NOTHING and not self._takes(value):
             return {}
-        found = _converted(value, self._input, f"the input of {self._name}")
+        found = _converted(given(value), self._input, f"the input of {self._name}")
         if len(self._names) == 1:
             return {self._names[0]: found}
         return {name: getattr(found, name) for name in self._names}
+
+    def _takes(self, nothing: Any) -> bool:
+        """Whether what may stand for no input is a value of its own here."""
+        if nothing is msgspec.UNSET or self._input is Any:
+            return False
+        try:
+            msgspec.convert(nothing, self._input)
+        except msgspec.ValidationError:
+            return False
+        return True
 
     def checked(self, result: Any) -> Any:
         """A result made of what JSON has. Raises `InvalidInput` when it cannot be, or is not what was promised."""
@@ -94,9 +108,30 @@ def _converted(value: Any, kind: Any, what: str) -> Any:
     if kind is Any or (isinstance(kind, type) and issubclass(kind, msgspec.Struct) and type(value) is kind):
         return value
     try:
-        return msgspec.convert(value, kind, str_keys=True)
+        return _read(value, kind)
     except (msgspec.ValidationError, RecursionError) as error:
         raise InvalidInput(f"{what} does not fit: {error}", "`trodo agents show` says what fits") from None
+
+
+def _read(value: Any, kind: Any) -> Any:
+    """A value as it is, or as JSON has it: there 1.0 is an integer."""
+    try:
+        return msgspec.convert(value, kind, str_keys=True)
+    except msgspec.ValidationError:
+        with suppress(msgspec.ValidationError):
+            return msgspec.convert(_with_integers(value), kind, str_keys=True)
+        raise
+
+
+def _with_integers(value: Any) -> Any:
+    """A value of JSON whose whole numbers are all integers."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_with_integers(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _with_integers(item) for key, item in value.items()}
+    return value
 
 
 def _hints(function: Function) -> dict[str, Any]:
@@ -147,7 +182,9 @@ def _returned(kind: Any) -> Any:
 
 def _schema(kind: Any, what: str) -> dict[str, Any]:
     try:
-        return msgspec.json.schema(kind)
+        schema = msgspec.json.schema(kind)
+        name_formats(kind, schema)
+        return schema
     except (TypeError, ValueError, RecursionError) as error:
         reason = str(error).splitlines()[-1]
         raise InvalidInput(

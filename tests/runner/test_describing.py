@@ -3,13 +3,14 @@
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cli.program import eventually
 from tests.runner.stage import hosted_stage
 from trodo_cli.config import AgentSource
-from trodo_cli.errors import NotFound
+from trodo_cli.errors import NotFound, Unavailable
 from trodo_cli.runner import survey
 from trodo_cli.runner.limits import Limits
 from trodo_cli.runner.registry import Registry
@@ -199,6 +200,29 @@ def test_what_is_known_is_answered_while_a_file_is_slow(
     assert finding == ["slow"]
 
 
+def test_who_closes_it_waits_for_no_slow_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(survey, "PART_SECONDS", 60.0)
+    monkeypatch.setattr(survey, "PROCESS_SECONDS", 60.0)
+    (folder / "slow.py").write_text(
+        "import os, time\nfrom pathlib import Path\n"
+        "Path(__file__).with_name('pid').write_text(str(os.getpid()))\nwhile True: time.sleep(1)"
+    )
+    registry, refused = registry_of(folder), threading.Event()
+
+    def ask() -> None:
+        with pytest.raises(Unavailable):
+            registry.catalogue()
+        refused.set()
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    pid = eventually(lambda: (folder / "pid").exists() and (folder / "pid").read_text())
+    registry.close()
+    asking.join(30)
+    assert refused.is_set()
+    assert not Path(f"/proc/{pid}").exists()
+
+
 def mends(folder: Path, registry: Registry, name: str, source: str) -> None:
     """A file, written anew, with which the agent is there that was not."""
     with pytest.raises(NotFound):
@@ -244,8 +268,8 @@ def test_files_that_stay_as_they_are_are_not_imported_again(
     (folder / "k.py").write_text(NEEDS)
     registry = registry_of(folder)
     asked: list[int] = []
-    described: Callable[..., bytes] = survey._described
-    monkeypatch.setattr(survey, "_described", lambda home: asked.append(1) or described(home))
+    started: Callable[..., Any] = survey._started
+    monkeypatch.setattr(survey, "_started", lambda home: asked.append(1) or started(home))
     for _ in range(3):
         assert ids(registry) == ["fine", "other"]
     assert asked == [1]

@@ -45,6 +45,8 @@ class Starter:
 
     def close(self) -> None:
         """End what was started."""
+        if "registry" in self.__dict__:
+            self.registry.close()
         if self._runner is not None:
             self._runner.close()
 

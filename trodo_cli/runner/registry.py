@@ -12,7 +12,7 @@ from trodo_cli.model.agent import NOTHING, Agent, Broken, Catalogue, given, mean
 from trodo_cli.runner.inquiry import Found, Stamp, stamp
 from trodo_cli.runner.limits import Limits
 from trodo_cli.runner.parts import parts_of
-from trodo_cli.runner.survey import Survey, survey
+from trodo_cli.runner.survey import Survey, Surveyor
 
 Sources = Callable[[], Sequence[AgentSource]]
 
@@ -39,6 +39,7 @@ class Registry:
         self._sources, self._limits = sources, limits
         self._lock = threading.Lock()
         self._known: _Known | None = None
+        self._surveyor = Surveyor()
 
     @property
     def sources(self) -> list[AgentSource]:
@@ -67,6 +68,10 @@ class Registry:
         check_input(agent, value)
         return agent
 
+    def close(self) -> None:
+        """Look at nothing more, and end what is looked at."""
+        self._surveyor.close()
+
     def _fresh(self, *, is_patient: bool = False) -> _Known:
         """What is known of the agents; found out anew when a file has changed.
 
@@ -80,10 +85,24 @@ class Registry:
             return known
         try:
             if self._known is known or self._known is None:
-                self._known = _found_out(parts, self._limits() or Limits())
+                self._known = self._found_out(parts)
             return self._known
         finally:
             self._lock.release()
+
+    def _found_out(self, parts: list[AgentSource]) -> _Known:
+        """Everything about the agents of these parts."""
+        stamps = {part.place: stamp(part.place) for part in parts if not part.function}
+        try:
+            seen = self._surveyor.survey(parts, self._limits() or Limits())
+        except OSError as error:
+            seen = Survey(lost=dict.fromkeys(parts, f"cannot be described: {error.strerror}"))
+        return _Known(
+            parts=parts,
+            catalogue=_catalogue(parts, seen),
+            usable=[part for part in parts if part not in seen.lost],
+            stamps={**seen.stamps, **stamps},
+        )
 
 
 def check_input(agent: Agent, value: Any) -> None:
@@ -104,21 +123,6 @@ def check_input(agent: Agent, value: Any) -> None:
         ) from None
     except (ValueError, RecursionError):
         raise InvalidInput(f"the input of {agent.id} cannot be checked: it is nested too deeply") from None
-
-
-def _found_out(parts: list[AgentSource], limits: Limits) -> _Known:
-    """Everything about the agents of these parts."""
-    stamps = {part.place: stamp(part.place) for part in parts if not part.function}
-    try:
-        seen = survey(parts, limits)
-    except OSError as error:
-        seen = Survey(lost=dict.fromkeys(parts, f"cannot be described: {error.strerror}"))
-    return _Known(
-        parts=parts,
-        catalogue=_catalogue(parts, seen),
-        usable=[part for part in parts if part not in seen.lost],
-        stamps={**seen.stamps, **stamps},
-    )
 
 
 def _catalogue(parts: list[AgentSource], seen: Survey) -> Catalogue:

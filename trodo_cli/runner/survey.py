@@ -13,6 +13,7 @@ import msgspec
 
 from trodo_cli import config
 from trodo_cli.config import AgentSource
+from trodo_cli.errors import Unavailable
 from trodo_cli.runner.inquiry import Ask, Found, Line, Stamp, ask_file, notes_file
 from trodo_cli.runner.limits import Limits
 from trodo_cli.runner.strays import end_strays
@@ -40,43 +41,78 @@ class Survey(msgspec.Struct):
     """Of the files whose code was used."""
 
 
-def survey(parts: list[AgentSource], limits: Limits) -> Survey:
-    """Describe them all in one process; if it ends early, go on in another, with what it ended at first.
+class Surveyor:
+    """Describes parts, until it is closed."""
 
-    A part is lost when its process ends again, or at once when it took too long.
-    """
-    result = Survey()
-    waiting, begun_with = list(parts), set[AgentSource]()
-    while waiting:
-        begun_with.add(waiting[0])
-        usable = [part for part in parts if part not in result.lost]
-        at, report = _asked(Ask(waiting, usable, limits, PART_SECONDS), result)
-        waiting = [part for part in waiting if part not in result.found]
-        if not waiting:
-            break
-        culprit = at if at in waiting else waiting[0]
-        waiting.remove(culprit)
-        why, is_certain = _why(report, limits)
-        if is_certain or culprit in begun_with:
-            result.lost[culprit] = why
-        else:
-            waiting.insert(0, culprit)
-    return result
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._closed = False
+
+    def close(self) -> None:
+        """End what is at work; may be called by any thread."""
+        self._closed = True
+        if self._process is not None:
+            _let_go(self._process)
+
+    def survey(self, parts: list[AgentSource], limits: Limits) -> Survey:
+        """Describe them all in one process; if it ends early, go on in another, with what it ended at first.
+
+        A part is lost when its process ends again, or at once when it took too long. Raises `Unavailable` when closed,
+        `OSError` when the system starts no process.
+        """
+        result = Survey()
+        waiting, begun_with = list(parts), set[AgentSource]()
+        while waiting:
+            begun_with.add(waiting[0])
+            usable = [part for part in parts if part not in result.lost]
+            at, report = self._asked(Ask(waiting, usable, limits, PART_SECONDS), result)
+            if self._closed:
+                raise Unavailable("agents are looked at no more", "what looked at them is being stopped")
+            waiting = [part for part in waiting if part not in result.found]
+            if not waiting:
+                break
+            culprit = at if at in waiting else waiting[0]
+            waiting.remove(culprit)
+            why, is_certain = _why(report, limits)
+            if is_certain or culprit in begun_with:
+                result.lost[culprit] = why
+            else:
+                waiting.insert(0, culprit)
+        return result
+
+    def _asked(self, ask: Ask, result: Survey) -> tuple[AgentSource | None, bytes]:
+        """What the process was at in the end, and its guard's report; what it found is in the result."""
+        with tempfile.TemporaryDirectory(prefix="trodo-", ignore_cleanup_errors=True) as name:
+            home = Path(name)
+            ask.limits = msgspec.structs.replace(ask.limits, seconds=PROCESS_SECONDS, output_bytes=KEPT_BYTES)
+            ask_file(home).write_bytes(msgspec.json.encode(ask))
+            report = self._described(home)
+            return _taken(home, ask.asked, result), report
+
+    def _described(self, home: Path) -> bytes:
+        """Let a process note what there is; everything that it started has ended afterwards. Its guard's report."""
+        process = self._process = _started(home)
+        if self._closed:
+            _let_go(process)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        report = b""
+        with process.stdin, process.stdout:
+            try:
+                if select.select([process.stdout], [], [], PROCESS_SECONDS + LAST_SECONDS)[0]:
+                    report = os.read(process.stdout.fileno(), 65_536)
+            finally:
+                if not report:
+                    with suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                if not report:
+                    end_strays(home)
+        return report
 
 
-def _asked(ask: Ask, result: Survey) -> tuple[AgentSource | None, bytes]:
-    """What the process was at in the end, and its guard's report; what it found is in the result."""
-    with tempfile.TemporaryDirectory(prefix="trodo-", ignore_cleanup_errors=True) as name:
-        home = Path(name)
-        ask.limits = msgspec.structs.replace(ask.limits, seconds=PROCESS_SECONDS, output_bytes=KEPT_BYTES)
-        ask_file(home).write_bytes(msgspec.json.encode(ask))
-        report = _described(home)
-        return _taken(home, ask.asked, result), report
-
-
-def _described(home: Path) -> bytes:
-    """Let a process note what there is; everything that it started has ended afterwards. Its guard's report."""
-    process = subprocess.Popen(
+def _started(home: Path) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
         [sys.executable, "-P", "-m", "trodo_cli.runner.describe", str(home)],
         env=config.process_environment(home, "memory:"),
         stdin=subprocess.PIPE,
@@ -84,21 +120,13 @@ def _described(home: Path) -> bytes:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+
+
+def _let_go(process: "subprocess.Popen[bytes]") -> None:
+    """Its guard then ends everything."""
     assert process.stdin is not None
-    assert process.stdout is not None
-    report = b""
-    with process.stdin, process.stdout:
-        try:
-            if select.select([process.stdout], [], [], PROCESS_SECONDS + LAST_SECONDS)[0]:
-                report = os.read(process.stdout.fileno(), 65_536)
-        finally:
-            if not report:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            if not report:
-                end_strays(home)
-    return report
+    with suppress(OSError):
+        process.stdin.close()
 
 
 def _taken(home: Path, asked: list[AgentSource], result: Survey) -> AgentSource | None:

@@ -121,8 +121,10 @@ def test_what_a_file_starts_while_it_is_imported_is_ended_and_keeps_nobody_waiti
 
 def test_a_process_forked_by_a_file_describes_nothing(folder: Path) -> None:
     (folder / "a_twins.py").write_text("import os\nos.fork()\n")
+    (folder / "b_counts.py").write_text("open(__file__ + '.times', 'a').write('once ')")
     registry = registry_of(folder)
     assert (ids(registry), broken(registry)) == (["fine", "other"], {})
+    assert (folder / "b_counts.py.times").read_text() == "once "
 
 
 def test_agents_are_imported_within_the_limits_of_a_run(folder: Path) -> None:
@@ -154,14 +156,14 @@ def test_an_agent_that_two_files_have_is_that_of_the_first_also_after_a_bad_file
 
 def test_an_agent_found_by_its_id_is_looked_for_past_bad_files(folder: Path) -> None:
     (folder / "b_leaves.py").write_text("import os; os._exit(1)")
-    (folder / "c_raises.py").write_text(FINE.replace("fine", "half") + "1 / 0")
+    (folder / "calendar.py").write_text(FINE.replace("fine", "half") + "1 / 0")
     (folder / "a_pipeline.py").write_text('import trodo\npipeline = trodo.sequential("pipeline", "other")')
     registry = registry_of(folder)
     assert ids(registry) == ["pipeline", "fine", "other"]
-    assert list(broken(registry)) == ["agents/b_leaves.py", "agents/c_raises.py"]
+    assert list(broken(registry)) == ["agents/b_leaves.py", "agents/calendar.py"]
     assert [source.shown for source in registry.sources] == [
         "agents/a_pipeline.py",
-        "agents/c_raises.py",
+        "agents/calendar.py",
         "agents/fine.py",
     ]
 
@@ -253,9 +255,13 @@ def test_a_mended_module_that_a_file_imports_is_noticed(folder: Path, before: st
     mends(folder, registry_of(folder), "helper.py", "Word = str")
 
 
-def test_a_module_that_is_changed_in_its_place_is_noticed(folder: Path) -> None:
+def test_a_module_that_is_changed_in_its_place_is_noticed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     (folder / "k.py").write_text(NEEDS)
     (folder / "helper.py").write_text("Word = str")
+    assert registry_of(folder).agent("late").input == {"type": "string"}
     registry = registry_of(folder)
     assert registry.agent("late").input == {"type": "string"}
     (folder / "helper.py").write_text("Word = int  # now")

@@ -235,7 +235,7 @@ def mends(folder: Path, registry: Registry, name: str, source: str) -> None:
 
 LATE = "import trodo\n@trodo.agent('late')\ndef late(): ...\n"
 
-NEEDS = "import trodo\nfrom helper import Word\n@trodo.agent('late')\ndef late(word: Word): ...\n"
+NEEDS = "import trodo\nfrom _helper import Word\n@trodo.agent('late')\ndef late(word: Word): ...\n"
 
 
 @pytest.mark.parametrize(
@@ -251,8 +251,8 @@ def test_a_mended_function_of_a_module_is_noticed(folder: Path, before: str | No
 def test_a_mended_module_that_a_file_imports_is_noticed(folder: Path, before: str | None) -> None:
     (folder / "k.py").write_text(NEEDS)
     if before is not None:
-        (folder / "helper.py").write_text(before)
-    mends(folder, registry_of(folder), "helper.py", "Word = str")
+        (folder / "_helper.py").write_text(before)
+    mends(folder, registry_of(folder), "_helper.py", "Word = str")
 
 
 def test_a_module_that_is_changed_in_its_place_is_noticed(
@@ -260,11 +260,11 @@ def test_a_module_that_is_changed_in_its_place_is_noticed(
 ) -> None:
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     (folder / "k.py").write_text(NEEDS)
-    (folder / "helper.py").write_text("Word = str")
+    (folder / "_helper.py").write_text("Word = str")
     assert registry_of(folder).agent("late").input == {"type": "string"}
     registry = registry_of(folder)
     assert registry.agent("late").input == {"type": "string"}
-    (folder / "helper.py").write_text("Word = int  # now")
+    (folder / "_helper.py").write_text("Word = int  # now")
     assert registry.agent("late").input == {"type": "integer"}
 
 

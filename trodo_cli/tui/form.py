@@ -62,7 +62,7 @@ class Form:
     def value(self, texts: Sequence[str]) -> Any:
         """The input that was typed, a text a field; an empty one says nothing. Raises `InvalidInput` for bad JSON."""
         said = {field.name: field.read(text) for field, text in zip(self.fields, texts, strict=True) if text}
-        return said if self._is_object else said.get("")
+        return said if self._is_object else said.get("", msgspec.UNSET)
 
     def _read(self, schema: Schema) -> list[Field]:
         shape = _resolved(schema, schema)

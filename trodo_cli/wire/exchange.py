@@ -65,7 +65,7 @@ def _genai_input(attributes: Attributes, moments: Moments) -> Any:
         system = opened(place.get("gen_ai.system_instructions"))
         asked = opened(place.get("gen_ai.input.messages"))
         if asked is not None or system is not None:
-            return _with_system(system, asked)
+            return _with_system(system, INPUT.opened(attributes) if asked is None else asked)
     return None
 
 

@@ -8,7 +8,7 @@ from trodo_cli.model.heard_run import hearsay_run
 from trodo_cli.model.hearsay import LAST, Claim, begun
 from trodo_cli.model.run import Run
 from trodo_cli.sdk.block import Block
-from trodo_cli.sdk.context import join_task, settle_task
+from trodo_cli.sdk.context import current, join_task, settle_task
 from trodo_cli.sdk.details import settled
 from trodo_cli.sdk.recorder import quietly, recorder
 from trodo_cli.sdk.span import SpanHandle
@@ -61,7 +61,7 @@ class JoinedRun(Block):
         self.run = recorder().enter(self.run_id)
         if self._heard_as is not None and self.run.holders == 1:
             recorder().record(RunStart(run_id=self.run_id, run=self._heard(self._heard_as)))
-        self._task = join_task(self.run)
+        self._task, self.outer = join_task(self.run), current.get()
         self.step_in()
 
     def _heard(self, name: str) -> Run:

@@ -70,6 +70,17 @@ def follow_run(
     context: Context, following: "Following", fields: "Fields | None", *, plain: bool, payload: bool
 ) -> ExitCode:
     """Write a run's events from where `following` is until its end: as lines, or as JSON with these fields."""
+    _follow(context, following, fields, plain=plain, payload=payload)
+    if following.status == "lost":
+        context.settle_left()
+        if context.client.runs.get(following.run_id).is_terminal:
+            _follow(context, following, fields, plain=plain, payload=payload)
+    return following.result()
+
+
+def _follow(
+    context: Context, following: "Following", fields: "Fields | None", *, plain: bool, payload: bool
+) -> None:
     from trodo_cli.cli import output
     from trodo_cli.cli.records import event_record
     from trodo_cli.render.text import event_line, output_line
@@ -87,7 +98,6 @@ def follow_run(
                 lines = [output_line(more, context.glyphs)] if more else []
                 output.write_lines(lines + ([line] if line else []), colour=context.colour and not plain)
             following.told(event)
-    return following.result()
 
 
 def _more_output(context: Context, following: "Following", event: Event) -> str:

@@ -105,7 +105,7 @@ class Runner:
             process.join(max((deadline_ns - ids.monotonic_ns()) / 1e9, 0))
             process.stop()
         for process in processes:
-            process.join(CLOSE_SECONDS + 5)
+            process.end()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(CLOSE_SECONDS + 5)
 
@@ -132,6 +132,7 @@ class Runner:
 
     def _work(self) -> None:
         while True:
+            self._watch()
             self._quietly(self._settle_left)
             self._quietly(self._end_cancelled)
             self._launch()
@@ -143,6 +144,12 @@ class Runner:
     @property
     def _is_busy(self) -> bool:
         return bool(self._at_work) or any(self._waiting.values()) or journal.has_any()
+
+    def _watch(self) -> None:
+        with self._changed:
+            processes = list(self._at_work.values())
+        for process in processes:
+            process.watch()
 
     def _settle_left(self) -> None:
         """End the runs of runners that have died."""

@@ -80,6 +80,15 @@ def test_the_text_of_a_stream_comes_as_it_grows(client: Client, machine: Machine
     assert (heard[0], heard[-1]) == ("run-spawn", "run-complete")
 
 
+def test_an_agent_has_one_version(client: Client, machine: Machine) -> None:
+    machine.open(*GATES)
+    for version, status in (("@latest", "completed"), ("@2", "failed")):
+        run = client(lambda api, version=version: api.runs.start(agent_id=f"editor{version}", input="draft"))
+        list(client.events(lambda api, run_id=run.id: api.runs.stream(run_id=run_id)))
+        assert client(lambda api, run_id=run.id: api.runs.get(run_id)).status == status
+    assert {found.agent for found in machine.runs()} == {"editor", "editor@2"}
+
+
 def test_a_run_is_cancelled(client: Client, machine: Machine) -> None:
     run = client(lambda api: api.runs.start(agent_id="editor", input="draft"))
     machine.reached("editor")

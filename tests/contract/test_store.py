@@ -388,6 +388,17 @@ def test_totals_are_the_sums_over_the_spans_in_any_order(store: Store) -> None:
         assert run_of(store, "r", owner=str(number)).totals == expected
 
 
+def test_calls_whose_cost_nobody_knows_are_counted_until_it_is_known(store: Store) -> None:
+    call = {"kind": "model", "usage": Usage(input=5)}
+    append(store, run_start("r"), span_end("r", "a", **call), span_end("r", "b", cost=0.25, **call))
+    append(
+        store, span_end("r", "step", usage=Usage(input=1)), span_end("r", "none", kind="model", usage=Usage())
+    )
+    assert (run_of(store, "r").totals.unpriced_spans, run_of(store, "r").totals.cost) == (1, 0.25)
+    append(store, span_end("r", "a", version=3, cost=0.5, **call))
+    assert (run_of(store, "r").totals.unpriced_spans, run_of(store, "r").totals.cost) == (0, 0.75)
+
+
 def test_a_run_without_costed_spans_has_no_cost(store: Store) -> None:
     append(store, run_start("r"), span_end("r", "a"))
     assert run_of(store, "r").totals.cost is None

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import Clock
-from tests.contract.events import run_end, run_start
+from tests.contract.events import run_end, run_start, span_end
 from tests.contract.reading import OWNER, dump, listed, numbers, run_of, told
 from tests.wire.otlp_made import START, TRACE, agent, body, model, span, span_id
 from trodo_cli.client.local import LocalClient
 from trodo_cli.live import Hub
-from trodo_cli.model.event import Event
-from trodo_cli.model.heard_run import HEARD_LOST_AFTER_NS
+from trodo_cli.model.event import Event, RunStart
+from trodo_cli.model.heard_run import HEARD_LOST_AFTER_NS, partial_run
 from trodo_cli.model.hearsay import PATIENCE_NS, QUIET_NS, Claim
 from trodo_cli.model.run import Run
 from trodo_cli.stores.base import Store
@@ -91,6 +91,15 @@ def test_a_run_whose_root_never_comes_ends_after_a_long_silence(hub: Hub, clock:
     send(hub, model(2, 1), model(3, 1, status=FAILED))
     assert after_silence(hub, clock, PATIENCE_NS - 1).status == "running"
     assert after_silence(hub, clock, 1).status == "completed"
+
+
+def test_a_run_of_which_only_a_part_is_heard_waits_for_its_owner(hub: Hub, clock: Clock) -> None:
+    hub.publish(OWNER, [RunStart(run_id=TRACE, run=partial_run(TRACE, "part", "s", START))])
+    hub.publish(OWNER, [span_end(TRACE, "s")])
+    assert after_silence(hub, clock).status == "running"
+    assert after_silence(hub, clock, PATIENCE_NS).status == "completed"
+    hub.publish(OWNER, [run_start(TRACE, agent="owner")])
+    assert (run(hub, clock).agent, run(hub, clock).status) == ("owner", "running")
 
 
 def test_silence_is_no_bad_sign_until_nobody_is_there_to_end_it(hub: Hub, clock: Clock) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.contract.events import payload, run_end, run_start, span_end, span_start
 from tests.contract.reading import OWNER, append
-from trodo_cli.client import local
+from trodo_cli.client import local_traces
 from trodo_cli.client.base import Client
 from trodo_cli.errors import NotFound
 from trodo_cli.stores.base import MAX_SEQ, Store
@@ -27,7 +27,7 @@ def test_pages_hold_every_span_once_in_the_order_they_came_and_light(
     client: Client, store: Store, size: int
 ) -> None:
     fill(store)
-    with patch.object(local, "PAGE_SEQS", size):
+    with patch.object(local_traces, "PAGE_SEQS", size):
         spans = [span for page in client.traces.pages("r") for span in page]
     assert [span.id for span in spans] == [f"s{number}" for number in range(MANY)]
     assert {(span.status, bytes(span.payload)) for span in spans} == {("ok", b"")}

@@ -74,7 +74,8 @@ def test_an_agent_is_one_run_with_its_tree_its_tokens_and_its_feedback(
     trace = over(serving)
     run, spans = trace["summary"], {span["name"]: span for span in trace["spans"][1:]}
     assert run["id"] == told["run_id"].replace("-", "")
-    assert (run["agent"], run["user"], run["session"], run["tags"]) == ("support-agent", "ada", "chat-9", [])
+    named = (run["agent"], run["user"], run["session"], run["tags"])
+    assert named == ("support-agent", "ada", "chat-9", ["env=prod"])
     assert (run["input"], run["output"], run["metadata"]) == (
         "where is my parcel?", "tomorrow", {"env": "prod"},
     )  # fmt: skip

@@ -55,6 +55,13 @@ def test_the_verdict_tells_tokens_and_cost() -> None:
     )
 
 
+def test_a_cost_that_is_not_known_in_full_says_so() -> None:
+    call = {"kind": "model", "usage": Usage(input=1_200, output=300)}
+    spans = [span("chat", cost=0.012, **call), span("other", **call)]
+    assert report(trace(spans))[0].endswith("2.4k→600 tokens  $0.012+")
+    assert report(trace(spans[1:]))[0].endswith("  $?")
+
+
 def test_a_run_that_completed_has_no_why_and_nothing_more_to_type() -> None:
     lines = report(trace([span("a")]))
     assert "why" not in lines

@@ -33,6 +33,19 @@ def test_the_projects_file_names_agents(machine: Machine) -> None:
     assert (done.json["status"], done.json["output"]) == ("completed", 42)
 
 
+def test_sources_that_cannot_be_used_are_told_and_fail_the_list_only_when_there_is_nothing_else(
+    machine: Machine,
+) -> None:
+    (machine.folder / "bad").mkdir()
+    (machine.folder / "bad" / "leaves.py").write_text("import os; os._exit(3)")
+    for shape in ((), ("--json",)):
+        done = machine.cli.run("agents", "list", "--agents", "bad", *shape)
+        assert done.code == 1
+        assert "trodo: bad/leaves.py: cannot be imported: its process ended with code 3" in done.err
+    beside = machine.cli.run("agents", "list", "--agents", "bad", "--agents", "agents")
+    assert (beside.code, "bad/leaves.py" in beside.err, "editor" in beside.out) == (0, True, True)
+
+
 def test_a_run_is_started_waited_for_and_told(machine: Machine) -> None:
     cli, where = machine.cli, ("--agents", "agents")
     done = cli.ok("runs", "start", "article-pipeline", *where, "--input", '"AI"')
@@ -100,6 +113,18 @@ def test_what_cannot_be_started_is_told_and_makes_no_run(machine: Machine) -> No
     refused(cli.run("runs", "start", "editor", *where, "--follow", "--detach"), 2, "do not go together")
     refused(cli.run("runs", "start", "nobody", *where, "--detach"), 3, "no agent nobody")
     assert cli.ok("runs", "list").out == ""
+
+
+def test_an_input_that_is_left_out_is_another_than_null(machine: Machine) -> None:
+    (machine.folder / "agents" / "given.py").write_text(
+        "import trodo\n@trodo.agent('given')\ndef given(x: str | None = 'dflt') -> str: return repr(x)"
+    )
+    start = ("runs", "start", "given", "--agents", "agents")
+    assert machine.cli.ok(*start, "--json").json["output"] == "'dflt'"
+    assert machine.cli.ok(*start, "--input", "null", "--json").json["output"] == "None"
+    (run_id,) = machine.cli.ok(*start, "--detach").lines
+    eventually(machine.settled)
+    assert machine.run(run_id).details.output == "'dflt'"
 
 
 def test_a_detached_run_goes_on_by_itself(machine: Machine) -> None:

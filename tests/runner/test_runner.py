@@ -247,3 +247,34 @@ def test_places_that_hold_no_agents_are_refused(home: Path) -> None:
         connect("memory:", agents=[str(home / "nowhere")])
     with pytest.raises(InvalidInput, match="a server starts its own agents only"):
         connect("http://127.0.0.1:1", agents=[str(home)])
+
+
+GIVEN = """
+import trodo
+
+@trodo.agent("given")
+def given(x: str | None = "dflt") -> str:
+    return repr(x)
+
+@trodo.agent("config")
+def config(x: dict[str, int] = {"a": 1}) -> str:
+    return repr(x)
+
+pipeline = trodo.sequential("first-given", given)
+
+@trodo.agent("invokes")
+def invokes() -> list[str]:
+    return [trodo.invoke("given"), trodo.invoke("given", None)]
+"""
+
+
+def test_an_input_that_was_not_given_is_none_and_null_is_null(stage: Stage) -> None:
+    stage.write("given.py", GIVEN)
+    for agent_id in ("given", "first-given"):
+        without = stage.ended(stage.client.runs.start(agent_id=agent_id).id)
+        with_null = stage.ended(stage.client.runs.start(agent_id=agent_id, input=None).id)
+        assert (without.details.output, with_null.details.output) == ("'dflt'", "None")
+        assert (without.details.input, with_null.details.input) == (None, None)
+    assert stage.performed("config", {}).details.output == "{}"
+    assert stage.performed("config", None).details.output == "{'a': 1}"
+    assert stage.performed("invokes").details.output == ["'dflt'", "None"]

@@ -23,7 +23,7 @@ from trodo_cli.sdk.otel import Nothing
 
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(context, "_inner_span", None)
+    monkeypatch.setattr(context, "_others", None)
     monkeypatch.setattr(context, "_telemetry", None)
 
 
@@ -220,6 +220,22 @@ def test_spans_inside_one_of_our_runs_join_it_between_our_own(
         "outer": None, "theirs": "outer", "inner": "theirs", "deep": "inner", "beside": "theirs",
     }  # fmt: skip
     assert recording.runs()[0].status == "completed"
+
+
+def test_our_spans_and_runs_inside_one_of_theirs_join_its_run(
+    recording: Recording, tracer: trace.Tracer
+) -> None:
+    with tracer.start_as_current_span("theirs") as root:
+        with trodo_cli.span("ours"), tracer.start_as_current_span("deep"):
+            assert trodo_cli.current_run_id() == hex_of(root)[0]
+        with trodo_cli.wrap_agent("below") as below:
+            pass
+    assert trodo_cli.current_run_id() is None
+    run_id, span_id = hex_of(root)
+    assert parent_names(recording.spans(run_id)) == {"theirs": None, "ours": "theirs", "deep": "ours"}
+    found = {run.id: run for run in recording.runs()}
+    assert (found[below.run_id].parent_id, found[below.run_id].parent_span_id) == (run_id, span_id)
+    assert found[run_id].status == "completed"
 
 
 def test_a_span_of_another_thread_stays_with_its_parent(recording: Recording, tracer: trace.Tracer) -> None:

@@ -190,7 +190,7 @@ HOSTILE = "\x1b]52;c;aGk=\x07[red]\u202eevil\x9b2J\x7f"
 def test_what_an_agent_says_of_itself_cannot_drive_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     part = {"type": "string", "title": HOSTILE, "default": HOSTILE}
     flat = {"type": "object", "properties": {HOSTILE: part, "kind": {"enum": [HOSTILE]}}}
-    deep = {"type": "object", "properties": {HOSTILE: {"type": "array"}}, "required": [HOSTILE]}
+    deep = {"type": "array", "default": [HOSTILE]}
     agents = [
         Agent(id=HOSTILE + str(at), description=HOSTILE, input=input) for at, input in enumerate((flat, deep))
     ]
@@ -250,12 +250,26 @@ def test_fields_show_their_kind_their_default_and_whether_they_must_be_filled() 
     assert form.value(["3", "", "3", "x"]) == {"a": "3", "c": 3, "d": "x"}
 
 
+def test_what_is_no_scalar_is_json_beside_the_others() -> None:
+    point = {"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]}
+    tags = {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}], "default": None}
+    properties = {"mode": {"enum": ["x", "y"]}, "at": point, "tags": tags, "more": {"default": [1]}}
+    form = Form({"type": "object", "properties": properties, "required": ["mode", "at"]})
+    assert form.fields == [
+        Field("mode", "x | y", True, "", ("x", "y")),
+        Field("at", "JSON", True, '{"x": 0}'),
+        Field("tags", "JSON"),
+        Field("more", "JSON", False, "[1]"),
+    ]
+    assert form.value(["x", '{"x": 5}', '["a"]', ""]) == {"mode": "x", "at": {"x": 5}, "tags": ["a"]}
+
+
 @pytest.mark.parametrize(
     ("schema", "skeleton"),
     [
         ({}, ""),
         ({"type": "array"}, "[]"),
-        ({"type": "object", "properties": {"a": {"type": "array"}}, "required": ["a"]}, '{"a": []}'),
+        ({"type": "object", "properties": {"": {"type": "array"}}, "required": [""]}, '{"": []}'),
         ({"$ref": "#/$defs/A", "$defs": {"A": {"anyOf": [{"$ref": "#/$defs/A"}]}}}, "null"),
         ({"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/A"}}}, "null"),
         ({"type": "array", "default": [1]}, "[1]"),
@@ -264,7 +278,7 @@ def test_fields_show_their_kind_their_default_and_whether_they_must_be_filled() 
 def test_all_else_is_one_field_of_json(schema: dict[str, Any], skeleton: str) -> None:
     (field,) = Form(schema).fields
     assert (field.kind, field.begin) == ("JSON", skeleton)
-    assert Form(schema).value([""]) is None
+    assert Form(schema).value([""]) is msgspec.UNSET
     with pytest.raises(InvalidInput, match="this is no JSON"):
         Form(schema).value(["{"])
 
@@ -276,5 +290,6 @@ def test_a_skeleton_of_a_schema_that_holds_itself_ends() -> None:
         "properties": {name: {"$ref": "#/$defs/Node"} for name in names},
         "required": names,
     }
-    (field,) = Form({"$ref": "#/$defs/Node", "$defs": {"Node": node}}).fields
-    assert set(msgspec.json.decode(field.begin)) == set(names)
+    fields = Form({"$ref": "#/$defs/Node", "$defs": {"Node": node}}).fields
+    assert [field.name for field in fields] == names
+    assert set(msgspec.json.decode(fields[0].begin)) == set(names)

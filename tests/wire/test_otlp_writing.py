@@ -93,3 +93,23 @@ def test_a_run_of_our_own_is_one_tree_that_others_can_read(encoding: str) -> Non
     assert (tool.tool, tool.parent_id, tool.error, tool.error_type, tool.details.stack) == (
         "look", "ab" * 8, "no", "E", "line",
     )  # fmt: skip
+
+
+def test_a_run_that_comes_back_as_otlp_was_given_no_more_than_before_and_was_cancelled_as_before() -> None:
+    run_id, store = ids.new_run_id(), SqliteStore(None)
+    append(
+        store,
+        run_start(run_id, agent="worker"),
+        span_end(
+            run_id, "ab" * 8, kind="agent", name="request", payload=payload(input="its own", output="too")
+        ),
+        span_end(run_id, "cd" * 8, parent_id="ab" * 8, status="cancelled", error="stopped", error_type="E"),
+        run_end(run_id, status="cancelled"),
+    )
+    again = stored(export_of(LocalClient(store, OWNER).traces.get(run_id)))
+    details, totals = again.summary.details, again.summary.totals
+    assert again.summary.heard["status"].value[0] == "cancelled"
+    assert (details.input, details.output, totals.errors) == (None, None, 0)
+    span = again.span("cd" * 8)
+    assert span is not None
+    assert (span.status, span.error, span.error_type) == ("cancelled", "stopped", "E")

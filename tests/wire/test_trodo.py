@@ -105,7 +105,7 @@ def test_a_value_that_is_too_much_is_kept_cut_and_the_rest_of_its_span_is_whole(
         deep = [deep]
     many = {str(number): 1 for number in range(10_001)}
     said = {"span_id": "s", "name": "x", "input": deep, "output": "out", "attributes": {"a": 1, "many": many}}
-    (event,) = read({"run_id": "r", "spans": [said]})
+    _, event = read({"run_id": "r", "spans": [said]})
     assert isinstance(event, SpanEnd)
     found = event.span.details
     assert (event.span.name, found.output) == ("x", "out")
@@ -116,7 +116,7 @@ def test_a_value_that_is_too_much_is_kept_cut_and_the_rest_of_its_span_is_whole(
 @pytest.mark.parametrize("value", [b"1e999", b"-1e999", b"1" * 5_000, b'"\xff"'])
 def test_a_value_that_no_reader_could_take_is_kept_as_text(value: bytes) -> None:
     body = b'{"run_id":"r","spans":[{"span_id":"s","name":"x","input":%b,"output":7}]}' % value
-    (event,) = Reader(NOW_NS).item(body)
+    _, event = Reader(NOW_NS).item(body)
     assert isinstance(event, SpanEnd)
     assert event.span.details.input == value.decode("utf-8", "replace")
     assert event.span.details.output == 7
@@ -124,7 +124,7 @@ def test_a_value_that_no_reader_could_take_is_kept_as_text(value: bytes) -> None
 
 @pytest.mark.parametrize("text", ["[1, 2", "{}x", "[" * 200 + "]" * 200, "plain", '"a"', "[1e999]"])
 def test_a_text_that_only_begins_like_json_stays_a_text(text: str) -> None:
-    (event,) = read({"run_id": "r", "spans": [{"span_id": "s", "kind": "llm", "input": text}]})
+    _, event = read({"run_id": "r", "spans": [{"span_id": "s", "kind": "llm", "input": text}]})
     assert isinstance(event, SpanEnd)
     assert event.span.details.input == text
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trodo_cli.cli.context import Context
-from trodo_cli.cli.diagnostics import note
+from trodo_cli.cli.diagnostics import ExitCode, note
 from trodo_cli.cli.options import Agents, Json, Target
 
 if TYPE_CHECKING:
@@ -16,22 +16,28 @@ app = typer.Typer(no_args_is_help=True, help="List and show agents that can be s
 
 @app.command("list")
 def list_agents(agents: Agents = None, json: Json = None, target: Target = None) -> None:
-    """List agents: those that --agents or the project's trodo.toml names, or those of the server."""
+    """List agents: those that --agents or the project's trodo.toml names, or those of the server.
+
+    Sources that cannot be used are told; when there is nothing else, the exit code is 1.
+    """
     from trodo_cli.cli import output
 
     fields = output.chosen(_DETAIL_FIELDS, json) if json else _FIELDS
     context = Context(target, agents=agents, create=True)
     rows = context.client.agents.list()
-    for broken in context.client.agents.broken():
-        note(f"trodo: {broken.source}: {broken.error}")
+    broken = context.client.agents.broken()
+    for source in broken:
+        note(f"trodo: {source.source}: {source.error}")
     if json:
         output.write_json_rows(rows, fields)
     elif not context.is_terminal:
         output.write_tab_separated(rows, fields)
     elif rows:
         output.write_columns(rows, fields)
-    else:
+    elif not broken:
         note("no agents; name where they are with --agents, or `agents` in the project's trodo.toml")
+    if broken and not rows:
+        raise typer.Exit(ExitCode.ERROR)
 
 
 @app.command("show")

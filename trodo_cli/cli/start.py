@@ -131,13 +131,14 @@ def _in_background(
     said = ["--target", context.target.place] if context.target.is_chosen else []
     said += [part for name, text in options.items() if text is not None for part in (name, str(text))]
     said += [part for place in agents or [] for part in ("--agents", place)]
-    command = [sys.executable, "-m", "trodo_cli", "runs", "start", agent, "--input", "-", *said]
+    command = [sys.executable, "-m", "trodo_cli", "runs", "start", agent, *said]
+    command += ["--input", "-"] if value is not msgspec.UNSET else []
     with tempfile.TemporaryFile() as words:
         process = Popen(command, stdin=PIPE, stdout=PIPE, stderr=words, start_new_session=True)
         assert process.stdin is not None
         assert process.stdout is not None
         with suppress(BrokenPipeError), process.stdin:
-            process.stdin.write(msgspec.json.encode(value))
+            process.stdin.write(b"" if value is msgspec.UNSET else msgspec.json.encode(value))
         with process.stdout:
             run_id = process.stdout.readline().decode().strip()
         if run_id:
@@ -152,10 +153,10 @@ def _in_background(
 
 def _read_input(text: str | None) -> Any:
     """What the agent is given. Raises `InvalidInput` for what is no JSON."""
-    if text is None:
-        return None
     import msgspec
 
+    if text is None:
+        return msgspec.UNSET
     data = _read_text(text)
     try:
         return msgspec.json.decode(data)

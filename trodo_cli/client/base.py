@@ -77,9 +77,10 @@ class Runs(Protocol):
         Raises `NotFound`, `Ambiguous`, or `InvalidInput` for less of an id.
         """
 
-    def start(self, *, agent_id: str, input: Any = None, session_id: str | None = None) -> Run:
+    def start(self, *, agent_id: str, input: Any = msgspec.UNSET, session_id: str | None = None) -> Run:
         """Start an agent; the run as it is right now. It lives as long as what started it: this process, or the server.
 
+        Without an input every parameter has its default; `None` is JSON's null.
         Raises `NotFound` for an unknown agent, `InvalidInput` for an input that does not fit; then there is no run.
         """
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from msgspec import UNSET
+
 from trodo_cli.client.asked import AskedRuns
 from trodo_cli.client.base import (
     DEFAULT_LIMIT,
@@ -145,7 +147,7 @@ class HostedRuns:
     def find(self, reference: str) -> str:
         return read_json(self._http.get("/find", {"run": reference}), Found).id
 
-    def start(self, *, agent_id: str, input: Any = None, session_id: str | None = None) -> Run:
+    def start(self, *, agent_id: str, input: Any = UNSET, session_id: str | None = None) -> Run:
         asked = StartRequest(agent_id, input, session_id)
         try:
             return read_json(self._http.post("/runs", asked), Run)

@@ -17,10 +17,9 @@ from trodo_cli.model.conclusion import conclusion
 from trodo_cli.model.ids import canonical_id, root_span_id
 from trodo_cli.wire.native import write_event
 from trodo_cli.wire.otlp.events import events_of
-from trodo_cli.wire.otlp.export import Export
+from trodo_cli.wire.otlp.export import OUR_SCOPE, Export
 from trodo_cli.wire.otlp.protobuf import read_protobuf
 from trodo_cli.wire.otlp.text import read_json
-from trodo_cli.wire.otlp.writing import OUR_SCOPE
 from trodo_cli.wire.receipt import Receipt
 
 Format = Literal["otlp", "ndjson"]

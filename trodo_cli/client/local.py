@@ -136,7 +136,7 @@ class LocalRuns:
                 ids.check_part(bare)
         return one_of(found, reference)
 
-    def start(self, *, agent_id: str, input: Any = None, session_id: str | None = None) -> Run:
+    def start(self, *, agent_id: str, input: Any = msgspec.UNSET, session_id: str | None = None) -> Run:
         if self._client.starter is None:
             raise no_agent(agent_id)
         runner = self._client.starter.runner(self._client)

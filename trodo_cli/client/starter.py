@@ -30,7 +30,7 @@ class Starter:
         """The agents that there are."""
         from trodo_cli.runner.registry import Registry
 
-        return Registry(self._sources)
+        return Registry(self._sources, lambda: self.limits)
 
     def runner(self, client: "LocalClient") -> "Runner":
         """The one runner over the store of these clients."""
@@ -51,6 +51,8 @@ class Starter:
 
     def close(self) -> None:
         """End what was started."""
+        if "registry" in self.__dict__:
+            self.registry.close()
         if self._runner is not None:
             self._runner.close()
 

@@ -107,7 +107,7 @@ class WorkerRuns:
         except NotFound:
             return self._fitting(reference)
 
-    def start(self, *, agent_id: str, input: Any = None, session_id: str | None = None) -> Run:
+    def start(self, *, agent_id: str, input: Any = msgspec.UNSET, session_id: str | None = None) -> Run:
         return self._api.start({"agentId": agent_id, "input": input, "sessionId": session_id})
 
     def cancel(

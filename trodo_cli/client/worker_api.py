@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
+from msgspec import UNSET
+
 from trodo_cli.client.base import no_run, no_trace
 from trodo_cli.client.http import Http, part
 from trodo_cli.client.sse import frames
@@ -72,7 +74,7 @@ class WorkerApi:
 
     def start(self, body: Mapping[str, Any]) -> Run:
         """Start an agent; the run as it is right now. An unknown one makes a run that fails."""
-        said = {name: value for name, value in body.items() if value is not None}
+        said = {name: value for name, value in body.items() if value not in (None, UNSET)}
         return told(self._http.post("/runs", said, accept="application/json").content, read_run)
 
     def agents(self) -> list[Agent]:

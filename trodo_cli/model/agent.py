@@ -9,6 +9,9 @@ import msgspec
 MAX_NAMED = 5
 """How many agents a hint names."""
 
+NOTHING: tuple[Any, ...] = (msgspec.UNSET, None, {})
+"""Inputs that may stand for none; UNSET is none."""
+
 
 class Agent(msgspec.Struct, omit_defaults=True, kw_only=True):
     """What an agent takes and gives; both as JSON Schema."""
@@ -36,8 +39,11 @@ class Catalogue(msgspec.Struct):
 
     agents: list[Agent] = []
     broken: list[Broken] = []
-    files: list[str] = []
-    """Whose change makes the catalogue old."""
+
+
+def given(value: Any) -> Any:
+    """What is told of an input: None where there is none."""
+    return None if value is msgspec.UNSET else value
 
 
 def meant(agent_id: str, known: Sequence[str]) -> str:

@@ -12,9 +12,9 @@ from trodo_cli.model.span import Span
 def conclusion(run: Run, spans: Mapping[str, Span], *, complete: bool) -> RunEnd | None:
     """The end of such a run; None for one that was announced, that has ended, or of which a span is open.
 
-    `complete`: nor may the parent of a span be missing.
+    `complete`: nor may the parent of a span be missing, or the run be somebody else's.
     """
-    if not run.heard or run.is_terminal:
+    if not run.heard or run.is_terminal or (complete and "part" in run.heard):
         return None
     if any(span.is_open or (complete and _is_orphan(span, spans)) for span in spans.values()):
         return None

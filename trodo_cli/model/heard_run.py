@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from trodo_cli.model.hearsay import PATIENCE_NS, Claim, Claims, better, joined_claims
+from trodo_cli.model.hearsay import LAST, PATIENCE_NS, Claim, Claims, begun, better, joined_claims
 from trodo_cli.model.run import LOST_AFTER_NS, Run
 
 HEARD_LOST_AFTER_NS = LOST_AFTER_NS + PATIENCE_NS
@@ -31,6 +31,15 @@ def hearsay_run(run_id: str, claims: Claims, *, patience_ns: int = HEARD_LOST_AF
         patience_ns=patience_ns,
         **said,
     )
+
+
+def partial_run(
+    run_id: str, name: str, span_id: str, started_ns: int, *, patience_ns: int = HEARD_LOST_AFTER_NS
+) -> Run:
+    """A run that somebody else owns, by a span of the part in it that is known: it goes on although that part ends."""
+    agent = Claim(LAST + begun(started_ns, span_id, is_root=False), name)
+    claims = {"agent": agent, "part": Claim("", True)}
+    return hearsay_run(run_id, claims, started_ns=started_ns, patience_ns=patience_ns)
 
 
 def joined_hearsay(one: Run, other: Run) -> Run:

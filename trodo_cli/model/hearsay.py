@@ -30,7 +30,7 @@ class Claim(msgspec.Struct, array_like=True, frozen=True):
 
 
 Claims = dict[str, Claim]
-"""By what they are about: `agent session user parent status input output attributes`, and `over`."""
+"""By what they are about: `agent session user parent status input output attributes`, and `part` and `over`."""
 
 
 def begun(started_ns: int, span_id: str, *, is_root: bool) -> str:

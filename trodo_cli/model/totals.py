@@ -30,6 +30,8 @@ class Totals(msgspec.Struct, omit_defaults=True, kw_only=True):
     cost_nanos: int = 0
     """Thousand-millionths of a USD."""
     costed_spans: int = 0
+    unpriced_spans: int = 0
+    """Model calls that told tokens, but whose cost nobody knows."""
     wrapped: bool = False
     """Whether the amounts are those of agents, because nothing else told any."""
 
@@ -57,15 +59,23 @@ class Totals(msgspec.Struct, omit_defaults=True, kw_only=True):
         if span.cost is not None and abs(span.cost) < MAX_SUMMAND:
             self.cost_nanos += times * round(span.cost * NANOS)
             self.costed_spans += times
+        elif is_unpriced(span):
+            self.unpriced_spans += times
 
     def clear_amounts(self) -> None:
-        self.input_tokens = self.output_tokens = self.cost_nanos = self.costed_spans = 0
+        self.input_tokens = self.output_tokens = self.cost_nanos = self.costed_spans = self.unpriced_spans = 0
         self.wrapped = False
 
 
 def tells_amount(span: Span) -> bool:
     """Whether the span says what it used."""
     return span.usage is not None or span.cost is not None
+
+
+def is_unpriced(span: Span) -> bool:
+    """Whether a model call told tokens, but nobody knows what they cost."""
+    told = span.usage is not None and bool(span.usage.input or span.usage.output)
+    return told and span.kind == "model" and span.cost is None and not span.is_open
 
 
 def is_counted(span: Span) -> bool:

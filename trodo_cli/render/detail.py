@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from trodo_cli.model.run import Run
 from trodo_cli.render.excerpt import LINE_LIMIT, details_of, excerpt, message, pretty, short_line
-from trodo_cli.render.facts import error_text, feedback_text, money, run_time, run_usage, took
+from trodo_cli.render.facts import error_text, feedback_text, run_money, run_time, run_usage, took
 from trodo_cli.render.format import age, counted, iso
 from trodo_cli.render.theme import Glyphs, Line, Piece, plain, status_role
 
@@ -53,7 +53,7 @@ def _facts(run: Run, glyphs: Glyphs, now_ns: int) -> list[tuple[str, Piece]]:
         ("time", run_time(run, now_ns, glyphs)),
         ("spans", (_spans(run), None)),
         ("tokens", (run_usage(run, glyphs), None)),
-        ("cost", (money(run.totals.cost), "cost")),
+        ("cost", (run_money(run), "cost")),
     ]
 
 

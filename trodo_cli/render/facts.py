@@ -5,6 +5,7 @@ Each is empty when there is nothing to tell, and a line is a list of those that 
 
 from trodo_cli.model.run import Feedback, Run
 from trodo_cli.model.span import Span
+from trodo_cli.model.totals import is_unpriced
 from trodo_cli.render.excerpt import first_line, short_line
 from trodo_cli.render.format import cells, cost, counted, duration, short_id, tokens
 from trodo_cli.render.theme import Glyphs, Line, Piece, line_cells
@@ -67,10 +68,12 @@ def span_money(span: Span) -> str:
     return money(span.cost) or (UNKNOWN_COST if is_unpriced(span) else "")
 
 
-def is_unpriced(span: Span) -> bool:
-    """Whether a model call told tokens, but nobody knows what they cost."""
-    told = span.usage is not None and bool(span.usage.input or span.usage.output)
-    return told and span.kind == "model" and span.cost is None
+def run_money(run: Run) -> str:
+    """What a run cost: `$0.0030+` when the cost of a part of it is not known, `$?` when all of it is not."""
+    known = money(run.totals.cost)
+    if run.totals.unpriced_spans <= 0:
+        return known
+    return f"{known}+" if known else UNKNOWN_COST
 
 
 def error_text(error: str | None, error_type: str | None, glyphs: Glyphs) -> str:

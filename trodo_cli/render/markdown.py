@@ -20,7 +20,7 @@ from trodo_cli.render.facts import (
     elapsed,
     error_text,
     feedback_text,
-    money,
+    run_money,
     run_usage,
     span_money,
     usage,
@@ -87,7 +87,7 @@ def _facts(run: Run, now_ns: int) -> Iterator[str]:
         ("time", elapsed(run.started_ns, run.ended_ns, run.status, now_ns, UNICODE)),
         ("spans", f"{run.totals.spans:,}{errors}"),
         ("tokens", run_usage(run, UNICODE)),
-        ("cost", money(run.totals.cost)),
+        ("cost", run_money(run)),
         *((name, _cell(text)) for name, text in _said(run) if text),
     ]
     yield from ("| | |", "|---|---|")
@@ -153,7 +153,7 @@ def _row(row: Row, now_ns: int) -> str:
     of = row.subject
     parts = [elapsed(of.started_ns, of.ended_ns, of.status, now_ns, UNICODE)]
     if isinstance(of, Run):
-        parts += [run_usage(of, UNICODE), money(of.totals.cost)]
+        parts += [run_usage(of, UNICODE), run_money(of)]
         name, kind = of.agent or "run", UNICODE.link if row.link else UNICODE.kind("agent")
     else:
         parts += [_amounts(of)]

@@ -9,9 +9,10 @@ import msgspec
 from trodo_cli.model.payload import NO_PAYLOAD, Payload
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span, Usage
+from trodo_cli.model.totals import is_unpriced
 from trodo_cli.render.detail import run_details
 from trodo_cli.render.excerpt import indented, message, short_line
-from trodo_cli.render.facts import elapsed, error_text, is_unpriced, money, took, usage
+from trodo_cli.render.facts import elapsed, error_text, money, took, usage
 from trodo_cli.render.format import age, clock, tokens
 from trodo_cli.render.messages import Message
 from trodo_cli.render.parts import Text

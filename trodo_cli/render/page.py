@@ -20,7 +20,7 @@ from trodo_cli.render.facts import (
     elapsed,
     error_text,
     feedback_text,
-    money,
+    run_money,
     run_usage,
     span_money,
     took,
@@ -81,7 +81,7 @@ class _Page:
             ("time", elapsed(run.started_ns, run.ended_ns, run.status, self.now_ns, UNICODE)),
             ("spans", f"{run.totals.spans:,}{errors}"),
             ("tokens", run_usage(run, UNICODE)),
-            ("cost", money(run.totals.cost)),
+            ("cost", run_money(run)),
             *((name, _text(text)) for name, text in said.items()),
             ("cancel requested", _text(asked_by(run))),
             *(("feedback", _text(feedback_text(feedback, UNICODE))) for feedback in run.feedback),
@@ -125,9 +125,7 @@ class _Page:
         """The row, what there is to tell of it, and the begin of what stands below it."""
         of = row.subject
         time = elapsed(of.started_ns, of.ended_ns, of.status, self.now_ns, UNICODE)
-        tokens, cost = (
-            (run_usage(of, UNICODE), money(of.totals.cost)) if isinstance(of, Run) else _amounts(of)
-        )
+        tokens, cost = (run_usage(of, UNICODE), run_money(of)) if isinstance(of, Run) else _amounts(of)
         yield f"<details{' open' if is_open else ''}><summary><span class=what>{_what(row)}</span>"
         yield f"<span class='num tokens'>{tokens}</span><span class='num cost'>{cost}</span>"
         yield f"<span class='num time'>{time}</span>{self.bar(row)}</summary>"

@@ -16,8 +16,8 @@ from trodo_cli.render.excerpt import LINE_LIMIT, details_of, excerpt, indented, 
 from trodo_cli.render.facts import (
     as_of,
     flowed,
-    money,
     run_label,
+    run_money,
     run_time,
     run_usage,
     span_count,
@@ -70,7 +70,7 @@ def verdict(run: Run, glyphs: Glyphs, now_ns: int, width: int | None) -> list[Li
         span_count(run),
         (counted(errors, "error") if errors else "", "error"),
         (f"{used} tokens" if (used := run_usage(run, glyphs)) else "", "muted"),
-        (money(run.totals.cost), "cost"),
+        (run_money(run), "cost"),
     ]
     return flowed([outcome], facts, width)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from trodo_cli.model.run import Run
 from trodo_cli.model.totals import NANOS
 from trodo_cli.render.excerpt import short_line
-from trodo_cli.render.facts import cancel_line, error_text, money, run_label, run_time
+from trodo_cli.render.facts import cancel_line, error_text, run_label, run_money, run_time
 from trodo_cli.render.format import NOTHING, age, fitted, tokens
 from trodo_cli.render.theme import Glyphs, Line, Piece, fitted_line, padded_line, status_role
 
@@ -94,7 +94,7 @@ def _values(run: Run, glyphs: Glyphs, now_ns: int) -> dict[str, Piece]:
         "time": run_time(run, now_ns, glyphs),
         "spans": (f"{run.totals.spans:,}", None),
         "tokens": (tokens(used or None), None),
-        "cost": (money(run.totals.cost) or NOTHING, "cost"),
+        "cost": (run_money(run) or NOTHING, "cost"),
     }
 
 

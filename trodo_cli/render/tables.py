@@ -10,8 +10,8 @@ from rich.text import Text
 
 from trodo_cli.model.run import Run
 from trodo_cli.render.excerpt import short_line
-from trodo_cli.render.facts import error_text, run_label, run_time
-from trodo_cli.render.format import age, cost, tokens
+from trodo_cli.render.facts import error_text, run_label, run_money, run_time
+from trodo_cli.render.format import NOTHING, age, tokens
 from trodo_cli.render.theme import STYLES, Glyphs, Line, Piece, status_role
 
 _NUMBERS = ("time", "spans", "tokens", "cost")
@@ -67,7 +67,7 @@ def _cells(run: Run, now_ns: int, glyphs: Glyphs) -> list[Piece]:
         run_time(run, now_ns, glyphs),
         (f"{totals.spans:,}", None),
         (tokens(used or None), None),
-        (cost(totals.cost), "cost"),
+        (run_money(run) or NOTHING, "cost"),
     ]
 
 

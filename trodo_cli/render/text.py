@@ -12,8 +12,8 @@ from trodo_cli.render.facts import (
     elapsed,
     error_text,
     feedback_text,
-    money,
     run_label,
+    run_money,
     run_usage,
     spaced,
     span_count,
@@ -167,7 +167,7 @@ def _facts(row: Row, glyphs: Glyphs) -> list[Piece]:
 
 
 def _run_amounts(row: Row, run: Run, glyphs: Glyphs) -> list[Piece]:
-    amounts: list[Piece] = [(run_usage(run, glyphs), "muted"), (money(run.totals.cost), "cost")]
+    amounts: list[Piece] = [(run_usage(run, glyphs), "muted"), (run_money(run), "cost")]
     return amounts if row.link is None else [span_count(run), *amounts, (_asked(run), "warning")]
 
 

@@ -28,7 +28,7 @@ class Start(msgspec.Struct, kw_only=True):
     target: str
     """Where its runner keeps runs."""
     agent: str
-    input: Any = None
+    input: Any = msgspec.UNSET
     session: str | None = None
     part: str = ""
     """Where its agent was found, as the catalogue calls it."""

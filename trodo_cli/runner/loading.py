@@ -1,80 +1,109 @@
 """Agents imported from where they are: files of a folder, one file, or `module:function`. Only in a child process."""
 
-import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module, util
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import msgspec
+
 from trodo_cli.config import AgentSource
 from trodo_cli.errors import InvalidInput, TrodoError
-from trodo_cli.model.agent import Agent, Broken, Catalogue
+from trodo_cli.model.agent import Agent
+from trodo_cli.runner.inquiry import Found
 from trodo_cli.runner.performer import Performer
 from trodo_cli.runner.step import performer_of
+from trodo_cli.sdk.details import is_stop
 from trodo_cli.sdk.wrappers import MARK, Mark
+from trodo_cli.wire.values import text_of
 
-Part = tuple[str, str]
-"""One file (its path, and nothing) or one function (its module, and its name)."""
+At = Callable[[AgentSource], None]
+"""Told what is at work before it is."""
 
 
 class Loader:
-    """The agents of some sources, imported as they are needed."""
+    """The agents of some parts, imported as they are needed."""
 
-    def __init__(self, sources: list[AgentSource]) -> None:
-        self._sources = sources
-        for source in sources:
-            if source.base not in sys.path:
-                sys.path.append(source.base)
+    def __init__(self, parts: list[AgentSource], at: At = lambda _part: None) -> None:
+        self._parts, self._at = parts, at
+        for part in parts:
+            if part.base not in sys.path:
+                sys.path.append(part.base)
         self._found: dict[str, Any] = {}
-        self._waiting = [(part, source) for source in sources for part in parts(source)]
+        self._waiting = list(parts)
+        self._open: list[AgentSource] = []
 
     def find(self, agent_id: str) -> Any | None:
-        """The agent of that id; files are imported one by one until one has it, those that are broken passed over."""
+        """The agent of that id; parts are imported one by one until one has it, those that are broken passed over."""
         while agent_id not in self._found and self._waiting:
-            part, _ = self._waiting.pop(0)
-            try:
-                self._take(part)
-            except TrodoError:
-                continue
+            with suppress(TrodoError):
+                self._take(self._waiting.pop(0))
         return self._found.get(agent_id)
 
     def take_first(self, shown: str) -> None:
         """Import this part now, by its name in the catalogue. Raises `InvalidInput` for what is wrong with it."""
-        for waiting in [waiting for waiting in self._waiting if _shown(*waiting) == shown]:
-            self._waiting.remove(waiting)
-            self._take(waiting[0])
+        for part in [part for part in self._waiting if part.shown == shown]:
+            self._waiting.remove(part)
+            self._take(part)
 
-    def catalogue(self) -> Catalogue:
-        """All agents that can be started, and what is wrong with the others."""
-        found = Catalogue(files=[str(Path(source.place).absolute()) for source in self._sources])
-        seen: dict[str, tuple[Any, str]] = {}
-        for part, source in self._waiting:
-            shown = _shown(part, source)
-            found.files += [part[0]] if not part[1] else []
+    def described(self, part: AgentSource) -> Found:
+        """The agents of a part, and what is wrong with the others and with itself."""
+        found = Found()
+        with self._at_work(part):
             try:
-                for agent_id, step in _agents(part):
-                    self._describe(agent_id, step, shown, seen, found)
-            except TrodoError as error:
-                found.broken.append(Broken(shown, error.message))
+                steps = _agents(part)
+            except InvalidInput as error:
+                missing = isinstance(error.__cause__, ModuleNotFoundError) and error.__cause__.name
+                return Found(broken=[error.message], missing=missing or "")
+            for agent_id, step in steps:
+                try:
+                    if not self._is_of_earlier(part, step):
+                        found.agents.append(_described(step, part))
+                except TrodoError as error:
+                    found.broken.append(f"{text_of(agent_id)}: {error.message}")
         return found
 
-    def _describe(
-        self, agent_id: str, step: Any, shown: str, seen: dict[str, tuple[Any, str]], found: Catalogue
-    ) -> None:
-        known, where = seen.setdefault(agent_id, (step, shown))
-        if known is not step:
-            found.broken.append(Broken(shown, f"the agent {agent_id} is in {where} already"))
-        elif not any(agent.id == agent_id for agent in found.agents):
-            try:
-                found.agents.append(described(performer_of(step), shown))
-            except TrodoError as error:
-                found.broken.append(Broken(shown, f"{agent_id}: {error.message}"))
+    def _is_of_earlier(self, part: AgentSource, step: Any) -> bool:
+        """Whether an earlier part has this very agent, which this one has only imported."""
+        return any(
+            any(step is known for _, known in _steps(earlier, module))
+            for earlier in self._parts[: self._parts.index(part)]
+            if (module := _loaded(earlier)) is not None
+        )
 
-    def _take(self, part: Part) -> None:
-        for agent_id, step in _agents(part):
-            self._found.setdefault(agent_id, step)
+    def _take(self, part: AgentSource) -> None:
+        with self._at_work(part):
+            for agent_id, step in _agents(part):
+                self._found.setdefault(agent_id, step)
+
+    @contextmanager
+    def _at_work(self, part: AgentSource) -> Iterator[None]:
+        self._open.append(part)
+        self._at(part)
+        try:
+            yield
+        finally:
+            self._open.pop()
+            if self._open:
+                self._at(self._open[-1])
+
+
+def _described(step: Any, part: AgentSource) -> Agent:
+    """Raises `TrodoError` for an agent that nobody could start."""
+    try:
+        agent = described(performer_of(step), part.shown)
+        if not agent.id:
+            raise InvalidInput("an agent has an id that is not empty", "name it")
+        return msgspec.json.decode(msgspec.json.encode(agent), type=Agent)
+    except (TrodoError, MemoryError):
+        raise
+    except RecursionError:
+        raise InvalidInput("it leads back to itself", "end the circle of its steps") from None
+    except BaseException as error:
+        raise InvalidInput(f"it cannot be described: {_words(error)}", "mend it") from error
 
 
 def described(performer: Performer, shown: str) -> Agent:
@@ -89,47 +118,63 @@ def described(performer: Performer, shown: str) -> Agent:
     )
 
 
-def parts(source: AgentSource) -> list[Part]:
-    """The files of a folder, in the order of their names, or the one file or function. Raises `InvalidInput`."""
-    if source.function:
-        return [(source.place, source.function)]
-    path = Path(source.place)
-    if path.is_file():
-        return [(str(path), "")]
-    names = sorted(found for found in path.glob("*.py") if not found.name.startswith(("_", ".")))
-    return [(str(found), "") for found in names]
-
-
-def _shown(part: Part, source: AgentSource) -> str:
-    """What a part is called in the catalogue: as the operator wrote it."""
-    if part[1]:
-        return f"{part[0]}:{part[1]}"
-    return source.shown if source.place == part[0] else f"{source.shown.rstrip('/')}/{Path(part[0]).name}"
-
-
-def _agents(part: Part) -> Iterator[tuple[str, Any]]:
+def _agents(part: AgentSource) -> list[tuple[str, Any]]:
     """The agents that a part has, by id. Raises `InvalidInput`."""
-    place, name = part
-    module = _imported(place, name)
-    if name:
-        step = getattr(module, name, None)
-        if not callable(step):
-            raise InvalidInput(f"{place} has no function {name}", "write module:function")
-        mark: Mark | None = getattr(step, MARK, None)
-        yield (mark.agent_id if mark else name), step
-        return
-    for step in list(vars(module).values()):
-        mark = None if inspect.isclass(step) else getattr(step, MARK, None)
-        if isinstance(mark, Mark):
-            yield mark.agent_id, step
+    module = _imported(part)
+    if part.function and not callable(getattr(module, part.function, None)):
+        raise InvalidInput(f"{part.place} has no function {part.function}", "write module:function")
+    return _steps(part, module)
 
 
-def _imported(place: str, name: str) -> ModuleType:
+def _steps(part: AgentSource, module: ModuleType) -> list[tuple[str, Any]]:
+    """The agents in the module of a part, each once."""
+    if part.function:
+        step = getattr(module, part.function, None)
+        mark = _mark(step)
+        return [(mark.agent_id if mark else part.function, step)]
+    marked = {
+        id(step): (mark.agent_id, step) for step in list(vars(module).values()) if (mark := _mark(step))
+    }
+    return list(marked.values())
+
+
+def _mark(step: Any) -> Mark | None:
+    """What an object is marked with; whatever it does when it is asked, one that is no agent has none."""
     try:
-        return import_module(place) if name else _imported_file(Path(place))
-    except (Exception, SystemExit) as error:
-        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        raise InvalidInput(f"cannot be imported: {what}", "mend it, or take it away") from error
+        mark = None if isinstance(step, type) else getattr(step, MARK, None)
+        return mark if isinstance(mark, Mark) else None
+    except Exception:
+        return None
+
+
+def _imported(part: AgentSource) -> ModuleType:
+    try:
+        return import_module(part.place) if part.function else _imported_file(Path(part.place))
+    except MemoryError:
+        raise
+    except BaseException as error:
+        if is_stop(error):
+            raise
+        raise InvalidInput(f"cannot be imported: {_words(error)}", "mend it, or take it away") from error
+
+
+def _words(error: BaseException) -> str:
+    said = text_of(error)
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def _loaded(part: AgentSource) -> ModuleType | None:
+    """The module of a part, if it is imported already."""
+    path = Path(part.place)
+    for name in (part.place,) if part.function else (path.stem, _own_name(path)):
+        module = sys.modules.get(name)
+        if module is not None and (part.function or getattr(module, "__file__", "") == part.place):
+            return module
+    return None
+
+
+def _own_name(path: Path) -> str:
+    return f"trodo_agents_{path.stem}"
 
 
 def _imported_file(path: Path) -> ModuleType:
@@ -140,12 +185,16 @@ def _imported_file(path: Path) -> ModuleType:
         known = None
     if known is not None and known.origin == str(path):
         return import_module(path.stem)
-    name = f"trodo_agents_{path.stem}"
+    name = _own_name(path)
     if name in sys.modules and getattr(sys.modules[name], "__file__", "") == str(path):
         return sys.modules[name]
     spec = util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python file")
     module = sys.modules[name] = util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module

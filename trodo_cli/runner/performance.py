@@ -10,6 +10,7 @@ from typing import Any
 
 from trodo_cli.errors import NotFound, RunCancelled, TrodoError
 from trodo_cli.model import ids
+from trodo_cli.model.agent import given
 from trodo_cli.model.run import Run
 from trodo_cli.runner import relay
 from trodo_cli.runner.journal import Start, read_start
@@ -65,7 +66,7 @@ def _print_error() -> None:
 
 def _perform(start: Start) -> None:
     handle = RunHandle(Run(id=start.run_id, agent=start.agent, session=start.session, version=1))
-    if start.input is not None:
+    if given(start.input) is not None:
         handle.set_input(start.input)
     try:
         performer = _loaded(start)

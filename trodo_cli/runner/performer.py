@@ -83,7 +83,7 @@ class FunctionAgent:
             try:
                 items.append(next(result))
             except StopIteration as end:
-                return self._shape.collected(items) if end.value is None else end.value
+                return self._shape.outcome(items, end.value)
             tell(items)
 
     async def perform(self, prepared: dict[str, Any], tell: Tell) -> Any:
@@ -101,7 +101,7 @@ class FunctionAgent:
         async for item in result:
             items.append(item)
             tell(items)
-        return self._shape.collected(items)
+        return self._shape.outcome(items)
 
 
 def performed(performer: Performer, value: Any, tell: Tell) -> Any:

@@ -15,6 +15,7 @@ import msgspec
 from trodo_cli.errors import InvalidInput, TrodoError, Unavailable
 from trodo_cli.live import Hub
 from trodo_cli.model import ids
+from trodo_cli.model.agent import given
 from trodo_cli.model.event import RunStart
 from trodo_cli.model.run import Cancel, Run
 from trodo_cli.runner import journal
@@ -53,7 +54,7 @@ class Runner:
         self._closed = False
         self._thread: threading.Thread | None = None
 
-    def start(self, owner: str, agent_id: str, value: Any = None, session: str | None = None) -> str:
+    def start(self, owner: str, agent_id: str, value: Any = msgspec.UNSET, session: str | None = None) -> str:
         """Start a run; gives its id at once. Raises `NotFound`, `InvalidInput` or `Unavailable`; then there is none."""
         value = _plain(value)
         agent = self._registry.checked(agent_id, value)
@@ -117,7 +118,7 @@ class Runner:
             status="pending",
             session=start.session,
             started_ns=ids.now_ns(),
-            payload=msgspec.Raw(b'{"input":' + json_value(start.input) + b"}"),
+            payload=msgspec.Raw(b'{"input":' + json_value(given(start.input)) + b"}"),
         )
         with self._changed:
             if self._closed:
@@ -247,7 +248,9 @@ class Runner:
 
 
 def _plain(value: Any) -> Any:
-    """An input as JSON has it. Raises `InvalidInput` for what is none, or too much."""
+    """An input as JSON has it; none stays none. Raises `InvalidInput` for what JSON has not, or too much."""
+    if value is msgspec.UNSET:
+        return value
     try:
         data = msgspec.json.encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:

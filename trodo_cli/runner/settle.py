@@ -140,15 +140,15 @@ def _ending(cancel: Cancel | None, report: Report | None, limits: Limits) -> End
         return Ending("cancelled", f"{asked}: {cancel.reason}" if cancel.reason else asked, "RunCancelled")
     if report is None:
         return NO_RUNNER
-    return Ending("failed", _died(report), "ProcessEnded")
+    return Ending("failed", died(report, "before the run did"), "ProcessEnded")
 
 
-def _died(report: Report) -> str:
+def died(report: Report, when: str) -> str:
     """How the process ended, with the last thing it said on stderr."""
     if report.signal is not None:
         how = f"its process was killed by {_SIGNALS.get(report.signal, f'signal {report.signal}')}"
     else:
-        how = f"its process ended with code {report.code} before the run did"
+        how = f"its process ended with code {report.code} {when}"
     last = report.stderr.strip().rpartition("\n")[2][-500:]
     return storable_text(f"{how}: {last}" if last else how)
 

@@ -7,7 +7,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import UNSET
+
 from trodo_cli.errors import InvalidInput, NotFound
+from trodo_cli.model.agent import given
 from trodo_cli.runner.performer import FunctionAgent, Performer, Tell, in_loop, is_in_loop
 from trodo_cli.runner.shape import as_json
 from trodo_cli.sdk.block import Block
@@ -42,7 +45,7 @@ class Pipeline(ABC):
         self._steps = steps
         setattr(self, MARK, Mark(agent_id, description))
 
-    def __call__(self, value: Any = None) -> Any:
+    def __call__(self, value: Any = UNSET) -> Any:
         """Perform it: inside a run as spans of that run, else as a run. In a coroutine: `await pipeline(value)`."""
         return invoke(self, value)
 
@@ -71,7 +74,7 @@ def as_run(step: Step) -> Step:
     return _AsRun(step)
 
 
-def invoke(agent: Step, input: Any = None, *, run: bool = False) -> Any:
+def invoke(agent: Step, input: Any = UNSET, *, run: bool = False) -> Any:
     """Perform another agent, by its id or itself, and give its output; in a coroutine `await invoke(…)`.
 
     It becomes a span of the run at hand; with `run=True`, and outside of a run, a run of its own. Raises `NotFound`.
@@ -114,7 +117,7 @@ def _named(agent_id: str) -> Performer:
 async def done(step: Step, value: Any) -> Any:
     """Perform a step in its own block."""
     performer = performer_of(step)
-    async with _block(performer, value, is_run=isinstance(step, _AsRun)) as handle:
+    async with _block(performer, given(value), is_run=isinstance(step, _AsRun)) as handle:
         result = await performer.perform(performer.prepared(value), _ignore)
         handle.set_output(result)
         return result

@@ -5,7 +5,7 @@ from typing import Any
 from trodo_cli.model import ids
 from trodo_cli.model.event import FeedbackGiven, RunEnd, RunStart, SpanEnd
 from trodo_cli.model.run import Feedback, Run
-from trodo_cli.sdk.context import current
+from trodo_cli.sdk.context import here
 from trodo_cli.sdk.recorder import quietly, recorder
 from trodo_cli.sdk.span import SpanHandle
 from trodo_cli.wire.values import plain_value, text_of, text_or_none
@@ -108,7 +108,7 @@ def track_llm_call(
 
     `usage` is the provider's usage object, `cost` in USD.
     """
-    place = current.get()
+    place = here()
     if place is None:
         return
     handle = SpanHandle(

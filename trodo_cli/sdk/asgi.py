@@ -40,7 +40,10 @@ def asgi_middleware(app: App) -> App:
 
 
 def fastapi_middleware() -> Callable[[Any, Callable[[Any], Awaitable[Any]]], Awaitable[Any]]:
-    """For `app.middleware("http")(trodo.fastapi_middleware())`: as `asgi_middleware`, in the form of FastAPI."""
+    """For `app.middleware("http")(trodo.fastapi_middleware())`: as `asgi_middleware`, in the form of FastAPI.
+
+    From there a response that breaks off while it streams looks like one that is complete; `asgi_middleware` tells.
+    """
 
     async def joined(request: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
         part = _part_of(request.scope)

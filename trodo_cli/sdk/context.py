@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from contextvars import ContextVar, Token
 from functools import partial
@@ -77,16 +77,29 @@ class Place(Protocol):
 current: ContextVar[Place | None] = ContextVar("trodo_place", default=None)
 
 
-InnerSpan = Callable[[Place], str | None]
-"""The span inside a place that somebody else has opened there; None for none."""
+class Others(Protocol):
+    """Spans that are opened by somebody else, such as OpenTelemetry."""
 
-_inner_span: InnerSpan | None = None
+    def inner_span(self, place: Place) -> str | None:
+        """The one inside a place that the code at hand is in; None for none."""
+
+    def outer_place(self) -> Place | None:
+        """Where the code at hand stands when it is inside no span and no run of ours."""
 
 
-def use_inner_span(find: InnerSpan) -> None:
-    """Say how spans are found that were opened by OpenTelemetry."""
-    global _inner_span
-    _inner_span = find
+_others: Others | None = None
+
+
+def use_others(others: Others) -> None:
+    """Say how spans are found that were opened by others."""
+    global _others
+    _others = others
+
+
+def here() -> Place | None:
+    """The place of the code at hand; None outside any run."""
+    place = current.get()
+    return _others.outer_place() if place is None and _others is not None else place
 
 
 def places(place: Place | None) -> Iterator[Place]:
@@ -107,7 +120,7 @@ async def calls_over() -> None:
     Whoever leaves earlier takes those with it that it shares a group of tasks with. Code inside of such a call does
     not wait for it.
     """
-    place = current.get()
+    place = here()
     asked = [run for run in runs_around(place) if run.cancel is not None]
     if asked and not any(one in asked[-1].calls for one in places(place)):
         await asked[-1].calls.over()
@@ -115,7 +128,7 @@ async def calls_over() -> None:
 
 def innermost(place: Place) -> str | None:
     """The parent for what begins here: the place's own span, or one that was opened inside it by others."""
-    found = _inner_span(place) if _inner_span is not None else None
+    found = _others.inner_span(place) if _others is not None else None
     return found or place.span_id
 
 
@@ -135,6 +148,11 @@ class ActiveRuns:
             run.holders += 1
             return run
 
+    def get(self, run_id: str) -> ActiveRun | None:
+        """The run, if this process works on it."""
+        with self._lock:
+            return self._runs.get(run_id)
+
     def leave(self, run: ActiveRun) -> None:
         """Give a part in a run up; the last one forgets it."""
         with self._lock:
@@ -144,9 +162,7 @@ class ActiveRuns:
 
     def leave_id(self, run_id: str) -> None:
         """Give up a part in a run that is known by its id only; nothing when there is none."""
-        with self._lock:
-            run = self._runs.get(run_id)
-        if run is not None:
+        if (run := self.get(run_id)) is not None:
             self.leave(run)
 
     def adopt(self, parents: "ActiveRuns") -> None:

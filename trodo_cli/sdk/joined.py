@@ -4,9 +4,7 @@ from typing import Any, Self
 
 from trodo_cli.model import ids
 from trodo_cli.model.event import RunStart
-from trodo_cli.model.heard_run import hearsay_run
-from trodo_cli.model.hearsay import LAST, Claim, begun
-from trodo_cli.model.run import Run
+from trodo_cli.model.heard_run import partial_run
 from trodo_cli.sdk.block import Block
 from trodo_cli.sdk.context import current, join_task, settle_task
 from trodo_cli.sdk.details import settled
@@ -60,14 +58,10 @@ class JoinedRun(Block):
     def _open(self) -> None:
         self.run = recorder().enter(self.run_id)
         if self._heard_as is not None and self.run.holders == 1:
-            recorder().record(RunStart(run_id=self.run_id, run=self._heard(self._heard_as)))
+            part = partial_run(self.run_id, self._heard_as, self.run_id, ids.now_ns())
+            recorder().record(RunStart(run_id=self.run_id, run=part))
         self._task, self.outer = join_task(self.run), current.get()
         self.step_in()
-
-    def _heard(self, name: str) -> Run:
-        now_ns = ids.now_ns()
-        agent = Claim(LAST + begun(now_ns, self.run_id, is_root=False), name)
-        return hearsay_run(self.run_id, {"agent": agent}, started_ns=now_ns)
 
     def _close(self) -> None:
         if not self.step_out():

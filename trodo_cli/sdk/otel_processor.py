@@ -2,6 +2,7 @@
 
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from opentelemetry import trace
@@ -10,7 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
 from trodo_cli.model.event import Event, SpanEnd, SpanStart
 from trodo_cli.model.span import Span
-from trodo_cli.sdk.context import Place, current, use_inner_span
+from trodo_cli.sdk.context import ActiveRun, Place, current, use_others
 from trodo_cli.sdk.open_trace import OpenTrace
 from trodo_cli.sdk.otel_span import otlp_span
 from trodo_cli.sdk.recorder import quietly, recorder
@@ -40,6 +41,15 @@ class Home(NamedTuple):
     """Whether it is inside a run of ours, which lives without it."""
 
 
+@dataclass(slots=True, eq=False)
+class OuterPlace:
+    """See `context.Place`: inside a span of OpenTelemetry."""
+
+    run: ActiveRun
+    span_id: str | None
+    outer: Place | None = None
+
+
 class RunProcessor(SpanProcessor):
     """Turns spans into our events as they start and end. Nothing raises, nothing waits."""
 
@@ -57,7 +67,7 @@ class RunProcessor(SpanProcessor):
         if getattr(provider, _MARK, None) is None:
             processor = cls()
             setattr(provider, _MARK, processor)
-            use_inner_span(processor.inner_span)
+            use_others(processor)
             provider.add_span_processor(processor)
 
     @quietly
@@ -94,11 +104,20 @@ class RunProcessor(SpanProcessor):
 
     @quietly
     def inner_span(self, place: Place) -> str | None:
-        """The span of OpenTelemetry that the code at hand is in, if that began inside this place."""
-        _, span_id = _ids(trace.get_current_span().get_span_context())
-        home = self._homes.get(span_id)
+        span_id, home = self._at_hand()
         is_inside = home is not None and (home.run_id, home.place_span_id) == (place.run.id, place.span_id)
         return span_id if is_inside else None
+
+    @quietly
+    def outer_place(self) -> Place | None:
+        span_id, home = self._at_hand()
+        run = recorder().runs.get(home.run_id) if home is not None else None
+        return None if run is None else OuterPlace(run, span_id)
+
+    def _at_hand(self) -> tuple[str, Home | None]:
+        """The span of OpenTelemetry that the code at hand is in."""
+        _, span_id = _ids(trace.get_current_span().get_span_context())
+        return span_id, self._homes.get(span_id)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         return bool(_flushed(timeout_millis / 1_000))

@@ -5,7 +5,7 @@ from typing import Any
 
 from trodo_cli.errors import InvalidInput
 from trodo_cli.model.ids import canonical_id
-from trodo_cli.sdk.context import current, innermost
+from trodo_cli.sdk.context import here, innermost
 from trodo_cli.sdk.joined import JoinedRun
 from trodo_cli.sdk.recorder import quietly
 from trodo_cli.sdk.span import SpanHandle
@@ -22,7 +22,7 @@ def propagation_headers() -> dict[str, str]:
 
 @quietly
 def _headers() -> dict[str, str]:
-    place = current.get()
+    place = here()
     return {} if place is None else written_headers(place.run.id, innermost(place))
 
 

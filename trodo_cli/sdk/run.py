@@ -6,7 +6,7 @@ from trodo_cli.model import ids
 from trodo_cli.model.event import RunEnd, RunStart
 from trodo_cli.model.run import Run, RunStatus, root_span
 from trodo_cli.sdk.block import Block
-from trodo_cli.sdk.context import ActiveRun, Place, calls_over, current, innermost, join_task, settle_task
+from trodo_cli.sdk.context import ActiveRun, Place, calls_over, here, innermost, join_task, settle_task
 from trodo_cli.sdk.details import (
     MAX_ERROR_CHARACTERS,
     Details,
@@ -40,7 +40,7 @@ class RunHandle(Block):
         self.agent_name = run.agent
 
     def __enter__(self) -> Self:
-        place = current.get()
+        place = here()
         if place is not None:
             place.run.raise_if_cancelled()
         self._open(place)

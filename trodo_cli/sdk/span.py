@@ -6,7 +6,7 @@ from trodo_cli.model import ids
 from trodo_cli.model.event import SpanEnd, SpanStart, SpanUpdate
 from trodo_cli.model.span import Span, SpanStatus, Usage, canonical_kind
 from trodo_cli.sdk.block import Block
-from trodo_cli.sdk.context import ActiveRun, Place, current, innermost, runs_around
+from trodo_cli.sdk.context import ActiveRun, Place, here, innermost, runs_around
 from trodo_cli.sdk.details import (
     MAX_ERROR_CHARACTERS,
     MAX_STACK_CHARACTERS,
@@ -44,7 +44,7 @@ class SpanHandle(Block):
             self.set_attributes(attributes)
 
     def __enter__(self) -> Self:
-        place = current.get()
+        place = here()
         if place is None:
             return self
         place.run.raise_if_cancelled()

@@ -7,7 +7,7 @@ from typing import Any
 
 from trodo_cli.model import ids
 from trodo_cli.model.run import Run, RunStatus, canonical_status
-from trodo_cli.sdk.context import current, innermost, use_telemetry
+from trodo_cli.sdk.context import here, innermost, use_telemetry
 from trodo_cli.sdk.joined import JoinedRun
 from trodo_cli.sdk.recorder import configure, quietly, recorder
 from trodo_cli.sdk.run import RunHandle
@@ -151,13 +151,13 @@ def end_run(
 
 def current_run_id() -> str | None:
     """The run that the code at hand belongs to, or None."""
-    place = current.get()
+    place = here()
     return place.run.id if place is not None else None
 
 
 def current_span_id() -> str | None:
     """The span that the code at hand belongs to; the run's own root id directly below a run; or None."""
-    place = current.get()
+    place = here()
     if place is None:
         return None
     return innermost(place) or ids.root_span_id(place.run.id)
@@ -165,7 +165,7 @@ def current_span_id() -> str | None:
 
 def check_cancelled() -> None:
     """Raise `RunCancelled` when the run at hand was asked to stop; for long work between two spans."""
-    place = current.get()
+    place = here()
     if place is not None:
         place.run.raise_if_cancelled()
 

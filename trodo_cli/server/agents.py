@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from trodo_cli.errors import InvalidInput, NotFound
 from trodo_cli.model import ids
+from trodo_cli.model.agent import given
 from trodo_cli.model.event import RunEnd, RunStart
 from trodo_cli.model.run import Run
 from trodo_cli.server.call import Call, answer, in_thread
@@ -54,7 +55,7 @@ def _failed(call: Call, asked: StartOrder) -> Run:
         agent=agent,
         session=storable_text(asked.session_id) if asked.session_id else None,
         started_ns=now_ns,
-        payload=msgspec.Raw(msgspec.json.encode({"input": plain_value(asked.input)})),
+        payload=msgspec.Raw(msgspec.json.encode({"input": plain_value(given(asked.input))})),
     )
     ended = Run(id=run.id, status="failed", error=f'Agent "{agent}" not found', ended_ns=now_ns)
     call.client.publish([RunStart(run_id=run.id, run=run), RunEnd(run_id=run.id, run=ended)])

@@ -153,6 +153,10 @@ MIGRATIONS: tuple[str, ...] = (
         revoked_ns bigint
     );
     """,
+    """
+    -- Model calls that told tokens, but whose cost nobody knows.
+    ALTER TABLE runs ADD COLUMN unpriced_spans bigint NOT NULL DEFAULT 0;
+    """,
 )
 
 

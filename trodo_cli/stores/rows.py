@@ -15,7 +15,7 @@ from trodo_cli.stores.ledger import RunRow, SpanRow
 RUN_COLUMNS = (
     'key, id, agent, status, parent, session, "user", tags, started_ns, ended_ns, spans, errors, input_tokens,'
     " output_tokens, cost_nanos, costed_spans, last_seq, start_seq, end_seq, cancel_seq, cancel, heartbeat_ns,"
-    " received_ns, started, ended, traceless, feedback, feedback_seq, patience_ns, heard, wrapped"
+    " received_ns, started, ended, traceless, feedback, feedback_seq, patience_ns, heard, wrapped, unpriced_spans"
 )
 SPAN_COLUMNS = (
     "id, parent, name, kind, status, level, version, started_ns, ended_ns, changed_seq, input_tokens,"
@@ -45,6 +45,7 @@ def run_row(row: Row) -> RunRow:
             output_tokens=row[13],
             cost_nanos=row[14],
             costed_spans=row[15],
+            unpriced_spans=row[31],
             wrapped=bool(row[30]),
         ),
         last_seq=row[16],
@@ -98,6 +99,7 @@ def run_values(owner: str, row: RunRow) -> tuple[Any, ...]:
         run.patience_ns,
         bool(run.heard),
         totals.wrapped,
+        totals.unpriced_spans,
     )
 
 

@@ -133,4 +133,8 @@ MIGRATIONS: tuple[str, ...] = (
     DROP INDEX runs_by_parent;
     CREATE INDEX runs_by_parent ON runs (owner, parent, started_ns, id) WHERE parent IS NOT NULL;
     """,
+    """
+    -- Model calls that told tokens, but whose cost nobody knows.
+    ALTER TABLE runs ADD COLUMN unpriced_spans INTEGER NOT NULL DEFAULT 0;
+    """,
 )

@@ -29,7 +29,7 @@ from trodo_cli.stores.rows import (
 INDEXED_ENDING = 8
 """How many last characters of an id an index holds."""
 
-_SAVE_RUN = f"INSERT OR REPLACE INTO runs (owner, announced, {RUN_COLUMNS}) VALUES (?, ?{', ?' * 31})"
+_SAVE_RUN = f"INSERT OR REPLACE INTO runs (owner, announced, {RUN_COLUMNS}) VALUES (?, ?{', ?' * 32})"
 _SAVE_SPAN = f"INSERT OR REPLACE INTO spans (owner, run, key, {SPAN_COLUMNS}) VALUES (?, ?, ?{', ?' * 22})"
 
 _KEY_RANGE = "NOT INDEXED WHERE owner = ? AND key BETWEEN ? AND ? ORDER BY key"

@@ -53,7 +53,7 @@ class Field(NamedTuple):
 
 
 class Form:
-    """The fields of one input: of a flat object one a property, else a single one."""
+    """The fields of one input: of an object one a property, else a single one."""
 
     def __init__(self, schema: Schema) -> None:
         self._is_object = False
@@ -62,7 +62,7 @@ class Form:
     def value(self, texts: Sequence[str]) -> Any:
         """The input that was typed, a text a field; an empty one says nothing. Raises `InvalidInput` for bad JSON."""
         said = {field.name: field.read(text) for field, text in zip(self.fields, texts, strict=True) if text}
-        return said if self._is_object else said.get("")
+        return said if self._is_object else said.get("", msgspec.UNSET)
 
     def _read(self, schema: Schema) -> list[Field]:
         shape = _resolved(schema, schema)
@@ -71,11 +71,18 @@ class Form:
         properties = shape.get("properties")
         if shape.get("type") == "object" and isinstance(properties, dict) and len(properties) <= MAX_FIELDS:
             required = shape.get("required", [])
-            fields = [_scalar(name, part, schema, name in required) for name, part in properties.items()]
-            if all(fields) and all(properties):
+            if all(properties):
                 self._is_object = True
-                return [field for field in fields if field]
+                return [_field(name, part, schema, name in required) for name, part in properties.items()]
         return [Field("", "JSON", "default" not in schema, _skeleton_text(schema))]
+
+
+def _field(name: str, part: Any, schema: Schema, is_required: bool) -> Field:
+    """The field of one property; what is no scalar is typed as JSON."""
+    if (field := _scalar(name, part, schema, is_required)) is not None:
+        return field
+    begin = _resolved(part, schema).get("default", _skeleton(part, schema, _DEPTH) if is_required else None)
+    return Field(name, "JSON", is_required, "" if begin is None else _ascii(begin))
 
 
 def _scalar(name: str, part: Any, schema: Schema, is_required: bool) -> Field | None:
@@ -120,7 +127,11 @@ def _skeleton_text(schema: Schema) -> str:
     """The least JSON that may fit, in ASCII: nothing of it can drive a terminal."""
     if not _resolved(schema, schema).keys() - {"default", "title", "description"}:
         return ""
-    return json.dumps(_skeleton(schema, schema, _DEPTH)).replace("\x7f", "\\u007f")
+    return _ascii(_skeleton(schema, schema, _DEPTH))
+
+
+def _ascii(value: Any) -> str:
+    return json.dumps(value).replace("\x7f", "\\u007f")
 
 
 def _skeleton(part: Any, schema: Schema, depth: int) -> Any:

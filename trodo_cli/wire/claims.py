@@ -11,7 +11,10 @@ from trodo_cli.wire.values import storable_text
 
 MAX_SOURCE_LENGTH = MAX_ID_LENGTH + 40
 
-_TEXTS, _MARKS = frozenset(("agent", "session", "user")), frozenset(("input", "output", "attributes", "over"))
+_TEXTS, _MARKS = (
+    frozenset(("agent", "session", "user")),
+    frozenset(("input", "output", "attributes", "part", "over")),
+)
 
 
 def settle_hearsay(run: Run) -> None:

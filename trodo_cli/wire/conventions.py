@@ -93,28 +93,34 @@ USAGE: dict[str, Table] = {
         "genai": ("gen_ai.usage.input_tokens",),
         "older": ("gen_ai.usage.prompt_tokens",),
         "vercel": ("ai.usage.inputTokens", "ai.usage.promptTokens", "ai.usage.tokens"),
-        "generic": ("llm.usage.prompt_tokens",),
+        "generic": ("llm.usage.prompt_tokens", "gen_ai.aggregated_usage.input_tokens"),
     },
     "output": {
         "openinference": ("llm.token_count.completion",),
         "genai": ("gen_ai.usage.output_tokens",),
         "older": ("gen_ai.usage.completion_tokens",),
         "vercel": ("ai.usage.outputTokens", "ai.usage.completionTokens"),
-        "generic": ("llm.usage.completion_tokens",),
+        "generic": ("llm.usage.completion_tokens", "gen_ai.aggregated_usage.output_tokens"),
     },
     "cache_read": {
         "openinference": ("llm.token_count.prompt_details.cache_read",),
         "genai": ("gen_ai.usage.cache_read.input_tokens",),
         "older": ("gen_ai.usage.cache_read_input_tokens",),
         "vercel": ("ai.usage.cachedInputTokens", "ai.usage.inputTokenDetails.cacheReadTokens"),
-        "generic": ("gen_ai.usage.details.cache_read_tokens",),
+        "generic": (
+            "gen_ai.usage.details.cache_read_tokens",
+            "gen_ai.aggregated_usage.cache_read.input_tokens",
+        ),
     },
     "cache_write": {
         "openinference": ("llm.token_count.prompt_details.cache_write",),
         "genai": ("gen_ai.usage.cache_creation.input_tokens",),
         "older": ("gen_ai.usage.cache_creation_input_tokens",),
         "vercel": ("ai.usage.inputTokenDetails.cacheWriteTokens",),
-        "generic": ("gen_ai.usage.details.cache_write_tokens",),
+        "generic": (
+            "gen_ai.usage.details.cache_write_tokens",
+            "gen_ai.aggregated_usage.cache_creation.input_tokens",
+        ),
     },
     "reasoning": {
         "openinference": ("llm.token_count.completion_details.reasoning",),
@@ -222,6 +228,9 @@ OUTPUT: Table = {
     ),
 }  # fmt: skip
 
+JSON_TEXTS = ("ai.", "traceloop.entity.", "mlflow.")
+"""Names of this begin hold JSON texts always, so that even a text stands in quotes."""
+
 RUN_INPUT, RUN_OUTPUT = "langfuse.trace.input", "langfuse.trace.output"
 """What a span says of its whole trace."""
 
@@ -236,9 +245,15 @@ METADATA_TEXT = "metadata"
 NO_METADATA = frozenset(("agentName", "sessionId", "userId", "session_id", "thread_id", "user_id"))
 """What has a field of its own."""
 
+TAGGED_METADATA = "trodo.metadata."
+"""What a run can be found by, as if the Trodo SDK had told it on its own wire."""
+
 TAGS = ("langfuse.trace.tags", "tag.tags", "ai.telemetry.metadata.tags")
 
 PARENT_RUN = "trodo.parent_run_id"
+
+STATUS = "trodo.status"
+"""`cancelled`, which OpenTelemetry has no word for."""
 
 PROVIDER_SPELLINGS = {
     "az.ai.openai": "azure.ai.openai",

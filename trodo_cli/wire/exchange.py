@@ -160,11 +160,11 @@ def _vercel_output(attributes: Attributes, _moments: Moments) -> Any:
 
 
 def _plain_input(attributes: Attributes, _moments: Moments) -> Any:
-    return next((opened(value) for value in INPUT.values(attributes)), None)
+    return INPUT.opened(attributes)
 
 
 def _plain_output(attributes: Attributes, _moments: Moments) -> Any:
-    return next((opened(value) for value in OUTPUT.values(attributes)), None)
+    return OUTPUT.opened(attributes)
 
 
 _GENAI_INPUTS: tuple[Reader, ...] = (_genai_input, _indexed_input, _event_input, _plain_input)

@@ -11,7 +11,9 @@ import msgspec
 
 from trodo_cli.model.span import Usage
 from trodo_cli.wire import conventions as names
+from trodo_cli.wire.lenient import decoded
 from trodo_cli.wire.semconv import usage_of, whole_number
+from trodo_cli.wire.tags import run_tags
 
 Attributes = Mapping[str, Any]
 
@@ -35,8 +37,17 @@ class Field(NamedTuple):
         """What is there, the winning value first."""
         if self.known.isdisjoint(attributes):
             return []
-        keys = self.marked if names.OPENINFERENCE_MARK in attributes else self.plain
-        return [value for key in keys if (value := attributes.get(key)) is not None]
+        return [value for key in self._keys(attributes) if (value := attributes.get(key)) is not None]
+
+    def opened(self, attributes: Attributes) -> Any:
+        """The winning value, opened where it is a JSON text; None for none."""
+        if self.known.isdisjoint(attributes):
+            return None
+        key = next((key for key in self._keys(attributes) if attributes.get(key) is not None), None)
+        return None if key is None else _opened_at(key, attributes[key])
+
+    def _keys(self, attributes: Attributes) -> tuple[str, ...]:
+        return self.marked if names.OPENINFERENCE_MARK in attributes else self.plain
 
     def text(self, attributes: Attributes) -> str | None:
         """The first one that is a text with something in it."""
@@ -96,7 +107,7 @@ def tool_of(attributes: Attributes, name: str) -> str | None:
 
 def finish_of(attributes: Attributes) -> str | None:
     """Why the model stopped; several reasons with commas between them."""
-    for value in FINISH.values(attributes):
+    for value in map(opened, FINISH.values(attributes)):
         reasons = value if isinstance(value, list) else [value]
         if told := [reason for reason in reasons if isinstance(reason, str) and reason]:
             return ", ".join(told)
@@ -214,11 +225,13 @@ def amount(value: Any) -> float | None:
 
 def tags_of(attributes: Attributes) -> tuple[str, ...]:
     """The tags of the run that a span names."""
-    for key in names.TAGS:
-        told = opened(attributes.get(key))
-        if isinstance(told, list):
-            return tuple(sorted({tag for tag in told if isinstance(tag, str) and tag}))
-    return ()
+    prefix = names.TAGGED_METADATA
+    noted = {
+        key.removeprefix(prefix): _unquoted(v) for key, v in attributes.items() if key.startswith(prefix)
+    }
+    lists = (told for key in names.TAGS if isinstance(told := opened(attributes.get(key)), list))
+    listed = [tag for tag in next(lists, []) if isinstance(tag, str) and tag]
+    return tuple(sorted({*listed, *run_tags(noted)}))
 
 
 def metadata_of(attributes: Attributes) -> dict[str, Any]:
@@ -238,6 +251,13 @@ def _unquoted(value: Any) -> Any:
     return _decoded(value) if isinstance(value, str) and value[:1] in ('"', "{", "[") else value
 
 
+def _opened_at(key: str, value: Any) -> Any:
+    """What a value under this name holds."""
+    if not key.startswith(names.JSON_TEXTS):
+        return opened(value)
+    return [_unquoted(item) for item in value] if isinstance(value, list | tuple) else _unquoted(value)
+
+
 def opened(value: Any) -> Any:
     """What a text holds that is a JSON object or list; anything else as it is."""
     return _decoded(value) if isinstance(value, str) and value.lstrip()[:1] in ("{", "[") else value
@@ -245,6 +265,6 @@ def opened(value: Any) -> Any:
 
 def _decoded(text: str) -> Any:
     try:
-        return msgspec.json.decode(text)
+        return decoded(msgspec.json.decode, text.encode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError):
         return text

@@ -23,7 +23,7 @@ class StartRequest(msgspec.Struct, rename="camel"):
     """The body that starts a run."""
 
     agent_id: str = ""
-    input: Any = None
+    input: Any = msgspec.UNSET
     session_id: str | None = None
 
 

@@ -6,8 +6,10 @@ Its topmost spans stand below an id that never comes: that of the run itself.
 
 from trodo_cli.errors import InvalidInput
 from trodo_cli.model.event import Event, FeedbackGiven, RunEnd, RunStart, SpanEnd, SpanStart
+from trodo_cli.model.heard_run import partial_run
 from trodo_cli.model.ids import canonical_id, is_run_id
 from trodo_cli.model.run import Feedback, Run
+from trodo_cli.model.span import Span
 from trodo_cli.wire.native import settled_event
 from trodo_cli.wire.tags import run_tags
 from trodo_cli.wire.trodo_said import Check, Said, payload, values
@@ -42,7 +44,7 @@ class Reader:
         run_id, spans = item.text("run_id"), item.each("spans")
         if run_id is None and not spans:
             raise InvalidInput("an item has a `run`, `feedback` or `spans`")
-        return [event for span in spans for event in self.span(span, run_id)]
+        return _heard([event for span in spans for event in self._span(span, run_id)])
 
     def whole_run(self, data: bytes) -> list[Event]:
         """A run with its spans."""
@@ -66,10 +68,13 @@ class Reader:
     def spans(self, run_id: str, data: bytes) -> list[Event]:
         """Spans of a run that is told otherwise."""
         spans = _around(data, "body").each("spans")
-        return [event for span in spans for event in self.span(span, run_id)]
+        return _heard([event for span in spans for event in self._span(span, run_id)])
 
-    def span(self, data: bytes, run_id: str | None = None) -> list[Event]:
-        """A span of this run, or else of the one that it names; one that names none is a run of its own."""
+    def span(self, data: bytes) -> list[Event]:
+        """A span of the run that it names; one that names none is a run of its own."""
+        return _heard(self._span(data))
+
+    def _span(self, data: bytes, run_id: str | None = None) -> list[Event]:
         said = self._said(data, "span")
         said_id = said.text("run_id")
         if run_id := run_id or said_id:
@@ -100,7 +105,7 @@ class Reader:
 
     def _whole_run(self, run: bytes, spans: list[bytes]) -> list[Event]:
         begun, *ended = self._run(run)
-        return [begun, *(event for span in spans for event in self.span(span, begun.run_id)), *ended]
+        return [begun, *(event for span in spans for event in self._span(span, begun.run_id)), *ended]
 
     def _run(self, data: bytes) -> list[Event]:
         """The announcement of a run, and its end when there is one."""
@@ -146,6 +151,25 @@ def _facts(said: Said, noted: dict[str, bytes]) -> tuple[dict[str, bytes], tuple
 def _whose(said: Said) -> tuple[str, str | None, str | None]:
     """The agent, the user and the session."""
     return said.text("agent_name") or "", said.text("distinct_id"), said.text("conversation_id")
+
+
+def _heard(events: list[Event]) -> list[Event]:
+    """The events after what their spans say of each run that they do not announce: its own process may come later."""
+    announced = {event.run_id for event in events if isinstance(event, RunStart)}
+    first: dict[str, Span] = {}
+    for event in events:
+        if isinstance(event, SpanStart | SpanEnd) and event.run_id not in announced:
+            first[event.run_id] = min(first.get(event.run_id, event.span), event.span, key=_place)
+    return [*(_heard_of(run_id, span) for run_id, span in first.items()), *events]
+
+
+def _place(span: Span) -> tuple[int, str]:
+    return span.started_ns, span.id
+
+
+def _heard_of(run_id: str, span: Span) -> Event:
+    run = partial_run(run_id, span.name, span.id, span.started_ns, patience_ns=SILENCE_NS)
+    return settled_event(RunStart(run_id=run_id, run=run))
 
 
 def _as_run(run: Run, event: SpanStart | SpanEnd) -> list[Event]:

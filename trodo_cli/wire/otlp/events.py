@@ -67,7 +67,13 @@ def ended_span(otlp: OtlpSpan) -> Span:
     span.status, span.version = status, ENDED_VERSION
     span.started_ns = otlp.started_ns or otlp.ended_ns or 1
     span.ended_ns = otlp.ended_ns or span.started_ns
-    if status == "error":
+    if attributes.get(names.STATUS) == "cancelled":
+        span.status, span.error, span.error_type = (
+            "cancelled",
+            otlp.message or None,
+            _error_type(attributes, raised),
+        )
+    elif status == "error":
         span.error, span.error_type = _error(otlp, raised), _error_type(attributes, raised)
         span.status_code = _status_code(attributes)
     else:

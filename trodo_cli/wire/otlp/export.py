@@ -8,6 +8,9 @@ ZERO_TRACE, ZERO_SPAN = "0" * 32, "0" * 16
 MAX_NS = 2**63 - 1
 """Times are unsigned in OTLP and signed here; a later one is none that anybody meant."""
 
+OUR_SCOPE = "trodo"
+"""The library that spans of other origin name when they go out."""
+
 MAX_REASONS = 5
 """How many refused spans an answer spells out."""
 

@@ -12,7 +12,7 @@ from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
 from trodo_cli.wire import conventions as names
 from trodo_cli.wire.genai import SESSION, USER, agent_of, metadata_of, opened, tags_of
-from trodo_cli.wire.otlp.export import MAX_NS, OtlpSpan
+from trodo_cli.wire.otlp.export import MAX_NS, OUR_SCOPE, ZERO_TRACE, OtlpSpan
 from trodo_cli.wire.values import json_value
 
 
@@ -41,7 +41,8 @@ class Hearsay:
 
     def run(self, run_id: str) -> Run:
         """The announcement."""
-        texts = {name: msgspec.Raw(json_value(value)) for name, value in self._values.items()}
+        said = {name: value for name, value in self._values.items() if value is not None}
+        texts = {name: msgspec.Raw(json_value(value)) for name, value in said.items()}
         payload = msgspec.Raw(msgspec.json.encode(texts)) if texts else NO_PAYLOAD
         tags = tuple(sorted(self._tags))
         return hearsay_run(run_id, self._claims, started_ns=self._started_ns, tags=tags, payload=payload)
@@ -59,15 +60,18 @@ class Hearsay:
         """Input, output and metadata of the run: as it was said of the trace, or else its topmost spans' own."""
         last = f"{MAX_NS - (span.ended_ns or 0):020d}{span.id}"
         details = span.details if is_root or span.kind == "agent" else None
+        is_ours = is_root and otlp.scope.name == OUR_SCOPE
         for name, key, order in (("input", names.RUN_INPUT, first), ("output", names.RUN_OUTPUT, last)):
             if (told := otlp.attributes.get(key)) is not None:
                 self._claim_part(name, FIRST + order, opened(told))
             elif details is not None:
-                self._claim_part(name, (SECOND if is_root else THIRD) + order, getattr(details, name))
+                rank = SECOND if is_root else THIRD
+                self._claim_part(name, rank + order, getattr(details, name), is_known=is_ours)
         self._claim_part("attributes", first, metadata_of(otlp.attributes) or None)
 
-    def _claim_part(self, name: str, source: str, value: Any) -> None:
-        if value is not None and self._claim(name, source, True):
+    def _claim_part(self, name: str, source: str, value: Any, *, is_known: bool = False) -> None:
+        """`is_known`: that there is none is said too."""
+        if (value is not None or is_known) and self._claim(name, source, True):
             self._values[name] = value
 
     def _claim(self, name: str, source: str, value: Any) -> bool:
@@ -80,8 +84,11 @@ class Hearsay:
         return stands is claim
 
 
+_OUTCOMES = {"error": "failed", "cancelled": "cancelled"}
+
+
 def _outcome(span: Span) -> tuple[str, str | None, str | None]:
-    return ("failed" if span.status == "error" else "completed", span.error, span.error_type)
+    return (_OUTCOMES.get(span.status, "completed"), span.error, span.error_type)
 
 
 def _status_source(span: Span, is_root: bool, first: str) -> str:
@@ -94,7 +101,7 @@ def _parent(otlp: OtlpSpan) -> tuple[str, str | None] | None:
     named = otlp.attributes.get(names.PARENT_RUN)
     if isinstance(named, str) and 0 < len(named) <= MAX_ID_LENGTH:
         return named, None
-    linked = {link.trace_id for link in otlp.links if link.trace_id not in ("", otlp.trace_id)}
+    linked = {link.trace_id for link in otlp.links if link.trace_id not in ("", ZERO_TRACE, otlp.trace_id)}
     if otlp.parent_id is not None or len(linked) != 1:
         return None
     return next((link.trace_id, link.span_id or None) for link in otlp.links if link.trace_id in linked)

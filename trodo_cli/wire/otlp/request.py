@@ -71,8 +71,8 @@ def _object(span: OtlpSpan, id_of: Callable[[str], str]) -> dict[str, Any]:
 
 def _described(of: OtlpSpan | Resource | Scope | Moment | Link) -> dict[str, Any]:
     """Its attributes, and how many the sender left out."""
-    left_out = {"droppedAttributesCount": of.dropped & _UINT32} if of.dropped else {}
-    return {"attributes": _pairs(of.attributes), **left_out}
+    dropped = of.dropped & _UINT32
+    return {"attributes": _pairs(of.attributes), **({"droppedAttributesCount": dropped} if dropped else {})}
 
 
 def _pairs(values: dict[str, Any], depth: int = 0) -> list[dict[str, Any]]:

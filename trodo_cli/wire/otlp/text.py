@@ -95,7 +95,7 @@ def _span(said: Any, resource: Resource, scope: Scope) -> OtlpSpan:
         ended_ns=time_of(_whole(said.get("endTimeUnixNano"), "endTimeUnixNano")),
         attributes=_values(said.get("attributes")),
         moments=[_moment(event) for event in _objects(said, "events")],
-        links=[_link(link) for link in _objects(said, "links")],
+        links=[link for told in _objects(said, "links") if (link := _link(told)) is not None],
         status=_word(status.get("code"), "STATUS_CODE_", _STATUSES),
         message=_text(status, "message"),
         flags=_whole(said.get("flags"), "flags"),
@@ -113,10 +113,15 @@ def _moment(said: dict[str, Any]) -> Moment:
     return Moment(_text(said, "name"), at_ns, _values(said.get("attributes")), _dropped(said))
 
 
-def _link(said: dict[str, Any]) -> Link:
+def _link(said: dict[str, Any]) -> Link | None:
+    """None for one whose ids are none: it leads nowhere."""
+    try:
+        trace_id, span_id = _hex(said, "traceId"), _hex(said, "spanId")
+    except ValueError:
+        return None
     return Link(
-        _hex(said, "traceId"),
-        _hex(said, "spanId"),
+        trace_id,
+        span_id,
         _values(said.get("attributes")),
         _text(said, "traceState"),
         _whole(said.get("flags"), "flags"),

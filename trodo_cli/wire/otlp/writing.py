@@ -16,7 +16,8 @@ from trodo_cli.model.payload import Payload
 from trodo_cli.model.run import Run, root_span
 from trodo_cli.model.span import Span
 from trodo_cli.model.trace import Trace
-from trodo_cli.wire.otlp.export import Export, Link, Moment, OtlpSpan, Resource, Scope, time_of
+from trodo_cli.wire import conventions as names
+from trodo_cli.wire.otlp.export import OUR_SCOPE, Export, Link, Moment, OtlpSpan, Resource, Scope, time_of
 from trodo_cli.wire.otlp.request import request_of
 from trodo_cli.wire.telling import (
     AGENT,
@@ -28,8 +29,6 @@ from trodo_cli.wire.telling import (
     told_attributes,
 )
 from trodo_cli.wire.values import plain_value
-
-OUR_SCOPE = "trodo"
 
 _HEX = re.compile(r"[0-9a-f]+")
 _MAX_KIND, _MAX_STATUS = 5, 2
@@ -154,6 +153,7 @@ def _made(span: Span, run: Run, parent_id: str | None, details: Payload, said: d
         "exception.stacktrace": details.stack,
     }
     failed = span.status in ("error", "cancelled")
+    stopped = {names.STATUS: span.status if span.status == "cancelled" else None}
     moments = _moments(details)
     if failed and any(raised.values()):
         moments.append(Moment("exception", span.ended_ns or span.started_ns, _told(raised)))
@@ -165,7 +165,7 @@ def _made(span: Span, run: Run, parent_id: str | None, details: Payload, said: d
         kind=1,
         started_ns=span.started_ns,
         ended_ns=span.started_ns if span.ended_ns is None else span.ended_ns,
-        attributes=_told({**exchange, **said}),
+        attributes=_told({**exchange, **said, **stopped}),
         moments=moments,
         status=2 if failed else 1 if span.status == "ok" else 0,
         message=(span.error or "") if failed else "",

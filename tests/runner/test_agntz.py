@@ -12,6 +12,21 @@ from tests.runner.program import Machine
 from tests.runner.stage import GATES
 from tests.server.test_agntz_client import KINDS, Client
 
+STREAM = """
+import time
+import trodo
+from collections.abc import Iterator
+from gated import wait_for
+
+@trodo.agent("streams")
+def streams() -> Iterator[str]:
+    yield "one "
+    time.sleep(0.6)
+    yield "two "
+    wait_for("stream")
+    yield "three"
+"""
+
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
@@ -49,6 +64,29 @@ def test_a_run_is_started_and_streamed_to_its_end(client: Client, machine: Machi
     assert (after.status, after.result["output"]) == ("completed", "gpt-5.4-mini says")
     trace = client(lambda api: api.traces.get(run.id))
     assert trace.summary.span_count == 11
+
+
+def test_the_text_of_a_stream_comes_as_it_grows(client: Client, machine: Machine) -> None:
+    (machine.folder / "agents" / "streaming.py").write_text(STREAM)
+    run = client(lambda api: api.runs.start(agent_id="streams", input={}))
+    heard, texts = [], []
+    for event in client.events(lambda api: api.runs.stream(run_id=run.id)):
+        heard.append(event.type)
+        if event.type == "text-delta":
+            texts.append(event.text)
+            machine.open("stream")
+    assert "".join(texts) == "one two three"
+    assert len(texts) >= 2
+    assert (heard[0], heard[-1]) == ("run-spawn", "run-complete")
+
+
+def test_an_agent_has_one_version(client: Client, machine: Machine) -> None:
+    machine.open(*GATES)
+    for version, status in (("@latest", "completed"), ("@2", "failed")):
+        run = client(lambda api, version=version: api.runs.start(agent_id=f"editor{version}", input="draft"))
+        list(client.events(lambda api, run_id=run.id: api.runs.stream(run_id=run_id)))
+        assert client(lambda api, run_id=run.id: api.runs.get(run_id)).status == status
+    assert {found.agent for found in machine.runs()} == {"editor", "editor@2"}
 
 
 def test_a_run_is_cancelled(client: Client, machine: Machine) -> None:

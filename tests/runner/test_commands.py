@@ -62,6 +62,43 @@ def test_a_run_is_started_waited_for_and_told(machine: Machine) -> None:
     assert piped.code == 0
 
 
+STREAM = """
+import time
+import trodo
+from collections.abc import Iterator
+from gated import wait_for
+
+@trodo.agent("streams")
+def streams(last: str = "three") -> Iterator[str]:
+    yield "one "
+    time.sleep(0.6)
+    yield "two\\n\x1b[2J"
+    wait_for("stream")
+    yield last
+
+@trodo.agent("lists")
+def lists() -> list[int]:
+    return [1, 2]
+"""
+
+
+def test_what_a_stream_gives_is_told_as_it_comes_and_every_result_at_the_end(machine: Machine) -> None:
+    cli = machine.cli
+    (machine.folder / "agents" / "streaming.py").write_text(STREAM)
+    following = cli.start("runs", "start", "streams", "--agents", "agents", "--follow")
+    assert following.line_with("output ") == "output one two␊␛[2J"
+    tailing = cli.start("tail", "latest")
+    late = cli.start("tail", "latest", "--since", "2")
+    assert tailing.line_with("output ") == "output one two␊␛[2J"
+    machine.open("stream")
+    for told in (following.end(), tailing.end()):
+        assert (told.code, told.lines[-2]) == (0, "output three")
+        assert told.lines[-1].startswith("■ completed")
+    assert [line for line in late.end().lines if "output" in line][-1].endswith("three")
+    done = cli.ok("runs", "start", "lists", "--agents", "agents", "--follow")
+    assert done.lines[-2] == "output [1,2]"
+
+
 def test_what_cannot_be_started_is_told_and_makes_no_run(machine: Machine) -> None:
     cli, where = machine.cli, ("--agents", "agents")
     refused(cli.run("runs", "start", "nobody", *where), 3, "no agent nobody", "there are ", "editor")

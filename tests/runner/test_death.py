@@ -1,5 +1,6 @@
 """Whoever of a run is killed: nothing outlives it, and every run gets its one end."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +55,61 @@ def test_what_a_killed_program_has_started_ends_with_it_and_the_next_one_settles
     }  # fmt: skip
     with machine.cli.reading() as client:
         assert client.runs.get(run_id).error_type == "RunnerEnded"
+    assert machine.settled()
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_the_end_of_its_terminal_is_a_request_to_stop(machine: Machine, number: int) -> None:
+    program, run_id = machine.begin("editor", "--input", '"draft"')
+    machine.reached("editor")
+    program.process.send_signal(number)
+    program.told("asked the run to stop")
+    eventually(lambda: (cancel := machine.run(run_id).cancel) and cancel.delivered_ns)
+    machine.open("editor")
+    assert program.end().code == 7
+    assert ends(machine) == {("editor", "cancelled", "cancelled by tester: ctrl-c")}
+    assert machine.settled()
+
+
+def test_a_terminal_that_is_gone_leaves_no_run_behind(machine: Machine) -> None:
+    terminal = machine.cli.terminal("runs", "start", "--agents", "agents", "pids")
+    machine.reached("pids")
+    terminal.child.ptyproc.fileobj.close()
+    machine.gone(*machine.pids())
+    eventually(machine.settled)
+    assert {run.status for run in machine.runs()} == {"cancelled"}
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [(("runs", "list"), 0), (("runs", "cancel", "latest", "--wait"), 0), (("tail", "latest"), 6)],
+)
+def test_any_command_settles_what_a_killed_program_has_left(
+    machine: Machine, command: tuple[str, ...], code: int
+) -> None:
+    program, _ = machine.begin("pids")
+    machine.reached("pids")
+    pids = machine.pids()
+    machine.cli.ok("runs", "list")
+    assert not machine.settled(), "a run at work was taken for one that is left"
+    program.process.kill()
+    program.end()
+    machine.gone(*pids)
+    assert machine.cli.run(*command).code == code
+    assert machine.settled()
+    error = "what ran it has ended"
+    assert ends(machine) == {("pids", "failed", error), ("inner", "failed", error)}
+
+
+def test_whoever_follows_a_run_settles_it_when_its_program_is_killed(machine: Machine) -> None:
+    program, run_id = machine.begin("pids")
+    machine.reached("pids")
+    tail = machine.cli.start("tail", run_id)
+    tail.line()
+    program.process.kill()
+    program.end()
+    done = tail.end()
+    assert (done.code, done.lines[-1].startswith("■ failed")) == (6, True)
     assert machine.settled()
 
 

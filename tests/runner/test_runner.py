@@ -152,6 +152,45 @@ def test_an_async_agent_is_cancelled_where_it_waits(local: Stage) -> None:
     assert [span.status for span in local.spans(run_id)] == ["cancelled"]
 
 
+CALLING = """
+import asyncio
+import trodo
+from gated import HERE, is_cancelled, wait_for
+
+@trodo.llm("call")
+async def call() -> str:
+    (HERE / "at-call").touch()
+    while not (HERE / "go-call").exists():
+        await asyncio.sleep(0.005)
+    return "answer"
+
+@trodo.agent("calling")
+async def calling() -> str:
+    return await call()
+
+@trodo.agent("plain")
+def plain() -> None:
+    wait_for("plain")
+
+beside = trodo.parallel("beside", calling, trodo.sequential("plainly", plain, plain))
+"""
+
+
+def test_the_model_call_of_an_async_agent_finishes_when_its_run_is_cancelled(stage: Stage) -> None:
+    stage.write("calling.py", CALLING)
+    run_id = stage.start("beside")
+    stage.reached("call", "plain")
+    stage.client.runs.cancel(run_id)
+    stage.open_once_cancelled("plain")
+    stage.heard(run_id)
+    eventually(lambda: any(span.name == "plain" and not span.is_open for span in stage.spans(run_id)))
+    stage.open("call")
+    assert stage.ended(run_id).status == "cancelled"
+    (call,) = [span for span in stage.spans(run_id) if span.name == "call"]
+    assert (call.status, call.details.output) == ("ok", "answer")
+    assert [span.name for span in stage.spans(run_id)].count("plain") == 1
+
+
 def test_a_process_is_given_no_key_and_no_place_of_ours(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRODO_API_KEY", "secret")
     monkeypatch.setenv("TRODO_PROFILE", "work")

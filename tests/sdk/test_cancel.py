@@ -7,7 +7,10 @@ import random
 import signal
 import threading
 import time
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -16,6 +19,7 @@ from tests.sdk.host import DEADLINE_SECONDS, Host, Recording, names, next_line, 
 from trodo_cli.errors import RunCancelled
 from trodo_cli.model.event import RunEnd
 from trodo_cli.model.run import Run
+from trodo_cli.sdk.context import ActiveRun, current, runs_around
 
 AWAITED = """
 import time
@@ -42,7 +46,7 @@ def stoppable(host: Host) -> Host:
     return host
 
 
-def cancel(host: Host, run_id: str, **said: str) -> Run:
+def cancel(host: Host, run_id: str, **said: Any) -> Run:
     """Ask a run to stop, as another process does."""
     host.eventually_visible(run_id)
     with host.reading() as client:
@@ -65,7 +69,7 @@ async def forever() -> None:
     await asyncio.sleep(10 * DEADLINE_SECONDS)
 
 
-def cancel_soon(host: Host, run_id: str, **said: str) -> None:
+def cancel_soon(host: Host, run_id: str, **said: Any) -> None:
     """Ask a run to stop while its event loop goes on."""
     asyncio.get_running_loop().run_in_executor(None, functools.partial(cancel, host, run_id, **said))
 
@@ -511,6 +515,209 @@ def test_cancelling_one_of_two_concurrent_runs_leaves_the_other_alone(recording:
         "doomed": "cancelled",
         "spared": "completed",
     }
+
+
+# -- model calls in asyncio code ---------------------------------------------------------------------
+
+
+async def heard_of_it(*runs: ActiveRun) -> None:
+    """Work in flight that is over only when the cancel request has arrived, and would be cancelled by it."""
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not all(run.cancel is not None for run in runs):
+            await asyncio.sleep(0.005)
+    await asyncio.sleep(0.05)
+
+
+@trodo.llm("call")
+async def call() -> str:
+    await heard_of_it(*runs_around(current.get()))
+    return "answer"
+
+
+@trodo.llm("streamed")
+async def streamed() -> AsyncIterator[str]:
+    yield "an"
+    await heard_of_it(*runs_around(current.get()))
+    yield "swer"
+
+
+@trodo.llm("asking")
+async def asking() -> None:
+    """A model call that calls a tool."""
+    await heard_of_it(*runs_around(current.get()))
+    async with trodo.span("tool", kind="tool"):
+        pass
+
+
+def ends(recording: Recording, agent: str = "async") -> dict[str, tuple[str, object]]:
+    run = recording.run_of(agent)
+    assert run.status == "cancelled"
+    return {span.name: (span.status, span.details.output) for span in recording.spans(run.id)}
+
+
+def test_a_model_call_in_flight_finishes_and_nothing_further_starts(recording: Recording) -> None:
+    after = []
+
+    async def main() -> int:
+        task = asyncio.current_task()
+        assert task is not None
+        with pytest.raises(RunCancelled, match="enough"):
+            async with trodo.wrap_agent("async") as run:
+                cancel_soon(recording, run.run_id, reason="enough")
+                await call()
+                after.append(True)
+        await asyncio.sleep(0)
+        return task.cancelling()
+
+    assert (asyncio.run(main()), after) == (0, [])
+    assert ends(recording) == {"call": ("ok", "answer")}
+
+
+def test_a_model_call_in_a_block_finishes_too(recording: Recording) -> None:
+    async def main() -> None:
+        async with trodo.wrap_agent("async") as run:
+            cancel_soon(recording, run.run_id)
+            with trodo.span("call", kind="llm") as span:
+                await heard_of_it(span.run)
+                span.set_output("answer")
+
+    with pytest.raises(RunCancelled):
+        asyncio.run(main())
+    assert ends(recording) == {"call": ("ok", "answer")}
+
+
+def test_a_streamed_model_call_finishes_while_its_items_are_taken(recording: Recording) -> None:
+    async def main() -> None:
+        async with trodo.wrap_agent("async") as run:
+            cancel_soon(recording, run.run_id)
+            async for _item in streamed():
+                await asyncio.sleep(0.01)
+
+    with pytest.raises(RunCancelled):
+        asyncio.run(main())
+    assert ends(recording) == {"streamed": ("ok", ["an", "swer"])}
+
+
+def test_a_tool_in_flight_is_cancelled_at_once(recording: Recording) -> None:
+    async def main() -> None:
+        async with trodo.wrap_agent("async") as run:
+            cancel_soon(recording, run.run_id)
+            async with trodo.span("tool", kind="tool"):
+                await forever()
+
+    with pytest.raises(RunCancelled):
+        asyncio.run(main())
+    assert ends(recording) == {"tool": ("cancelled", None)}
+
+
+def test_what_waits_after_a_failed_model_call_is_cancelled(recording: Recording) -> None:
+    async def main() -> None:
+        async with trodo.wrap_agent("async") as run:
+            cancel_soon(recording, run.run_id)
+            with suppress(OSError):
+                async with trodo.span("call", kind="llm") as span:
+                    await heard_of_it(span.run)
+                    raise OSError("no network")
+            await forever()
+
+    with pytest.raises(RunCancelled):
+        asyncio.run(main())
+    assert ends(recording) == {"call": ("error", None)}
+
+
+@pytest.mark.parametrize("together", ["group", "gather"])
+def test_a_branch_that_hears_of_the_cancel_leaves_the_call_beside_it_its_time(
+    recording: Recording, together: str
+) -> None:
+    begun = []
+
+    async def busy() -> None:
+        await heard_of_it(*runs_around(current.get())[:1])
+        async with trodo.span("next"):
+            begun.append(True)
+
+    async def slow() -> str:
+        async with trodo.span("slow", kind="llm") as span:
+            await heard_of_it(span.run)
+            await asyncio.sleep(0.2)
+            span.set_output("answer")
+        return "never"
+
+    async def main() -> None:
+        async with trodo.wrap_agent("async") as run:
+            cancel_soon(recording, run.run_id)
+            if together == "gather":
+                await asyncio.gather(busy(), call(), slow())
+            else:
+                async with asyncio.TaskGroup() as group:
+                    for work in (busy(), call(), slow()):
+                        group.create_task(work)
+
+    with pytest.raises((RunCancelled, BaseExceptionGroup)):
+        asyncio.run(main())
+    assert begun == []
+    assert ends(recording) == {"call": ("ok", "answer"), "slow": ("ok", "answer")}
+
+
+def test_the_call_of_a_nested_run_finishes_when_the_outer_run_is_cancelled(recording: Recording) -> None:
+    async def child(name: str) -> None:
+        async with trodo.wrap_agent(name):
+            if name == "calling":
+                await call()
+            await heard_of_it(*runs_around(current.get())[-1:])
+            async with trodo.span("never"):
+                pass
+
+    async def main() -> None:
+        async with trodo.wrap_agent("async") as run, asyncio.TaskGroup() as group:
+            group.create_task(child("busy"))
+            group.create_task(child("calling"))
+            cancel_soon(recording, run.run_id)
+
+    with pytest.raises((RunCancelled, BaseExceptionGroup)):
+        asyncio.run(main())
+    assert ends(recording, "calling") == {"call": ("ok", "answer")}
+    assert ends(recording, "busy") == {}
+    assert recording.run_of("async").status == "cancelled"
+
+
+def test_a_tool_inside_of_a_model_call_does_not_start_and_does_not_wait_for_the_call(
+    recording: Recording,
+) -> None:
+    async def main() -> None:
+        async with trodo.wrap_agent("async") as run:
+            cancel_soon(recording, run.run_id)
+            await asking()
+
+    with pytest.raises(RunCancelled):
+        asyncio.run(main())
+    assert ends(recording) == {"asking": ("cancelled", None)}
+
+
+def test_by_force_the_model_call_in_flight_is_cancelled_too(recording: Recording) -> None:
+    async def main() -> None:
+        async with trodo.wrap_agent("async") as run:
+            cancel_soon(recording, run.run_id, force=True)
+            async with trodo.span("call", kind="llm"):
+                await forever()
+
+    with pytest.raises(RunCancelled):
+        asyncio.run(main())
+    assert ends(recording) == {"call": ("cancelled", None)}
+
+
+def test_a_timeout_around_a_model_call_still_ends_it_in_a_cancelled_run(recording: Recording) -> None:
+    async def main() -> None:
+        async with trodo.wrap_agent("async") as run:
+            cancel_soon(recording, run.run_id)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.3), trodo.span("call", kind="llm"):
+                    await forever()
+            await forever()
+
+    with pytest.raises(RunCancelled):
+        asyncio.run(main())
+    assert ends(recording) == {"call": ("cancelled", None)}
 
 
 # -- races -------------------------------------------------------------------------------------------

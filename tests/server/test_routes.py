@@ -228,6 +228,12 @@ def test_a_started_run_is_201_with_its_place(server: Served) -> None:
     assert server.ask("GET", answer["location"]).json["error"] == 'Agent "nobody" not found'
 
 
+def test_what_is_asked_for_as_it_is_done_anyway_is_taken(server: Served) -> None:
+    body = b"""{"agentId": "nobody", "retention": {"mode": "session", "ttlSeconds": 60}, "content": [], "context": null,
+        "callbackUrl": null}"""
+    assert server.ask("POST", "/runs", body=body).status == 201
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
@@ -241,11 +247,21 @@ def test_a_started_run_is_201_with_its_place(server: Served) -> None:
         (b"{", "truncated"),
         (b"\xff\xfe{}", "malformed"),
         (b'{"agentId": "x", "sessionId": 5}', "sessionId"),
+        (b'{"agentId": "x", "retention": {"mode": "none"}}', "retention.mode"),
+        (b'{"agentId": "x", "retention": {"mode": "result"}}', "retention.mode"),
+        (b'{"agentId": "x", "retention": {"ttlSeconds": 59}}', "retention.ttlSeconds"),
+        (b'{"agentId": "x", "retention": {"ttlSeconds": 60.5}}', "retention.ttlSeconds"),
+        (b'{"agentId": "x", "retention": {"artifactTtlSeconds": 31536001}}', "retention.artifactTtlSeconds"),
+        (b'{"agentId": "x", "callbackUrl": "http://127.0.0.1/"}', "`callbackUrl`"),
+        (b'{"agentId": "x", "webhookSecretName": "s"}', "`webhookSecretName`"),
+        (b'{"agentId": "x", "content": [{"type": "text", "text": "hi"}]}', "`content`"),
+        (b'{"agentId": "x", "context": ["hi"]}', "`context`"),
     ],
 )
 def test_a_bad_body_is_400_and_names_what_does_not_fit(server: Served, body: bytes, reason: str) -> None:
     answer = server.ask("POST", "/runs", body=body)
     assert (answer.status, reason in answer.json["error"]) == (400, True), answer
+    assert answer.json["code"] == "BAD_REQUEST"
 
 
 def test_a_cancel_takes_a_reason_or_nothing(server: Served) -> None:

@@ -33,6 +33,7 @@ from trodo_cli.stores.sqlite import SqliteStore
 from trodo_cli.wire.agntz import run_object, trace_object
 from trodo_cli.wire.agntz_frames import (
     Frame,
+    Told,
     run_events,
     run_snapshot,
     sse_frame,
@@ -61,7 +62,7 @@ def parsed(frames: list[Frame]) -> list[SseFrame]:
 @bounded
 @given(stories)
 def test_the_published_client_takes_every_frame(delivery: Delivery) -> None:
-    run, of_trace, of_run = Run(id="p"), set[str](), set[str]()
+    run, of_trace, of_run = Run(id="p"), Told(), Told()
     for event in [*stored(*delivery.events), TraceDone(run_id="p", run=run)]:
         for frame in parsed(trace_events(event, run, of_trace)):
             taken = normalize_trace_event(frame)
@@ -87,7 +88,7 @@ def test_who_follows_the_frames_sees_what_was_stored_wherever_the_stream_breaks(
     run, known, trace = run_of(store, "p"), dict[str, Span](), Trace("p")
     events = [*events_of(store, "p"), TraceDone(run_id="p", run=run)]
     for part in (events[:cut], events[cut:]):
-        told = set[str]()
+        told = Told()
         for event in part:
             for name, frame in trace_events(event, run, told):
                 for heard in read_trace_frame("p", name, wired(frame), known):
@@ -113,7 +114,7 @@ def as_told(span: Span) -> Span:
 @bounded
 @given(stories)
 def test_a_trace_stream_opens_once_and_before_it_ends(delivery: Delivery) -> None:
-    told, opened = set[str](), list[str]()
+    told, opened = Told(), list[str]()
     for event in stored(*delivery.events):
         for name, frame in trace_events(event, Run(id="p"), told):
             if name == "span-start":
@@ -125,7 +126,7 @@ def test_a_trace_stream_opens_once_and_before_it_ends(delivery: Delivery) -> Non
 
 
 def test_a_span_that_is_first_heard_of_at_its_end_is_opened_before() -> None:
-    end, told = span_end(RUN_ID, "s", name="n", kind="tool", error="no", status="error"), set[str]()
+    end, told = span_end(RUN_ID, "s", name="n", kind="tool", error="no", status="error"), Told()
     (opened, start), (closed, patch) = trace_events(end, RUN, told)
     assert (opened, closed, patch["patch"]["error"]) == ("span-start", "span-end", "no")
     assert (start["span"]["name"], start["span"]["durationMs"], start["span"]["error"]) == ("n", None, None)
@@ -136,7 +137,7 @@ def test_a_span_that_is_first_heard_of_at_its_end_is_opened_before() -> None:
 
 
 def test_the_trace_stream_tells_the_run_as_its_root_span() -> None:
-    told = set[str]()
+    told = Told()
     ((name, start),) = trace_events(run_start(RUN_ID, agent="a"), RUN, told)
     assert (name, start["span"]["spanId"], start["span"]["ownerId"]) == ("span-start", ROOT_ID, "o")
     assert start["span"]["attributes"] == {"agent.id": "a", "agent.run.id": RUN_ID}
@@ -148,12 +149,12 @@ def test_the_trace_stream_tells_the_run_as_its_root_span() -> None:
 
 
 def test_an_end_of_a_run_that_nobody_saw_begin_has_no_duration() -> None:
-    (_, (_, end)) = trace_events(run_end("r"), Run(id="r"), set())
+    (_, (_, end)) = trace_events(run_end("r"), Run(id="r"), Told())
     assert end["patch"]["durationMs"] is None
 
 
 def test_a_span_that_calls_itself_the_run_does_not_end_it() -> None:
-    told = set[str]()
+    told = Told()
     assert trace_events(span_start(RUN_ID, ROOT_ID), RUN, told) == []
     assert trace_events(span_end(RUN_ID, ROOT_ID), RUN, told) == []
     assert [name for name, _ in trace_events(run_end(RUN_ID), RUN, told)] == ["span-start", "span-end"]
@@ -161,16 +162,16 @@ def test_a_span_that_calls_itself_the_run_does_not_end_it() -> None:
 
 def test_the_stream_of_a_lost_run_ends_with_a_summary_that_still_runs() -> None:
     lost = msgspec.structs.replace(RUN, status="lost")
-    ((name, done),) = trace_events(TraceDone(run_id=RUN_ID, run=lost), RUN, set())
+    ((name, done),) = trace_events(TraceDone(run_id=RUN_ID, run=lost), RUN, Told())
     assert (name, done["summary"]["status"], done["summary"]["endedAt"]) == ("trace-done", "running", None)
-    assert run_events(TraceDone(run_id=RUN_ID, run=lost), RUN, set()) == []
+    assert run_events(TraceDone(run_id=RUN_ID, run=lost), RUN, Told()) == []
 
 
 # -- the run stream ----------------------------------------------------------------------------------
 
 
 def run_frames(run: Run, *events: Event) -> list[Frame]:
-    told = set[str]()
+    told = Told()
     return [frame for event in events for frame in run_events(event, run, told)]
 
 
@@ -203,6 +204,30 @@ def test_the_run_stream_speaks_the_run_vocabulary() -> None:
 def test_a_run_stream_tells_every_number_once_and_in_order(delivery: Delivery) -> None:
     seqs = [data["seq"] for _, data in run_frames(Run(id="p"), *stored(*delivery.events))]
     assert seqs == sorted(set(seqs))
+
+
+def test_a_text_is_told_as_it_grows_and_nothing_of_it_twice() -> None:
+    texts = ["one ", "one two", "one two", "one two three"]
+    grown = [
+        msgspec.structs.replace(run_start("r", payload=payload(output=text)), seq=seq)
+        for seq, text in enumerate(texts, start=1)
+    ]
+    frames = run_frames(Run(id="r"), *grown)
+    assert [(data["type"], data.get("text"), data["seq"]) for _, data in frames] == [
+        ("run-spawn", None, 1),
+        ("text-delta", "one two", 2),
+        ("text-delta", " three", 4),
+    ]
+    heard = [normalize_run_event(frame) for frame in parsed(frames)]
+    assert [event.text for event in heard if event.type == "text-delta"] == ["one two", " three"]
+
+
+@pytest.mark.parametrize("other", ["ones", ["one", "two"], None])
+def test_what_does_not_go_on_from_the_text_is_not_told(other: Any) -> None:
+    told = Told.until(Run(id="r", payload=payload(output="one two")))
+    events = [run_start("r", payload=payload(output=output)) for output in (other, "one two three")]
+    frames = [frame for event in events for frame in run_events(event, Run(id="r"), told)]
+    assert [data["text"] for _, data in frames] == [" three"]
 
 
 def test_a_tool_call_is_begun_once() -> None:
@@ -267,7 +292,7 @@ def test_a_frame_is_its_name_one_line_of_data_and_its_number() -> None:
 
 def test_the_published_parser_reads_hostile_frames() -> None:
     end = span_end(RUN_ID, "s", error=HOSTILE, status="error", kind="tool", payload=payload(output=HOSTILE))
-    trace = [normalize_trace_event(frame) for frame in parsed(trace_events(end, RUN, set()))]
+    trace = [normalize_trace_event(frame) for frame in parsed(trace_events(end, RUN, Told()))]
     assert [event.type for event in trace] == ["span-start", "span-end"]
     assert trace[1].patch["error"] == HOSTILE
     frames = run_frames(RUN, end, run_end(RUN_ID, status="failed", error=HOSTILE, ended_ns=NOW + SECOND))

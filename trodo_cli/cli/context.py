@@ -2,13 +2,14 @@
 
 import os
 import sys
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from trodo_cli import config
 from trodo_cli.cli.diagnostics import ask, note
 from trodo_cli.cli.options import at_the_end, given
-from trodo_cli.errors import InvalidInput
+from trodo_cli.errors import InvalidInput, TrodoError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +53,7 @@ class Context:
 
     @cached_property
     def client(self) -> "Client":
-        """The target, after what dead programs left in the spool has been shipped."""
+        """The target, after what dead programs left in the spool has been shipped and their runs have been ended."""
         from trodo_cli.client import connect
 
         self._ship_leftovers()
@@ -60,7 +61,12 @@ class Context:
         create = self._create or self.target.is_default
         client = connect(self.target.place, create=create, key_of=self.api_key, agents=self._agents)
         at_the_end(client.close)
+        _settle_left(client)
         return client
+
+    def settle_left(self) -> None:
+        """Do so again, later."""
+        _settle_left(self.client)
 
     @property
     def is_terminal(self) -> bool:
@@ -147,3 +153,13 @@ class Context:
 
             note(f"trodo: events of {counted(len(troubles), 'program')} could not be shipped: {troubles[0]}")
             note("       they stay in the spool; `trodo spool status` shows them")
+
+
+def _settle_left(client: "Client") -> None:
+    """End the runs that were started here by programs which have died; one look when there are none."""
+    from trodo_cli.client.local import LocalClient
+
+    folder = config.runs_folder()
+    if isinstance(client, LocalClient) and client.starter and os.path.isdir(folder) and os.listdir(folder):
+        with suppress(TrodoError, OSError):
+            client.starter.settle_left(client)

@@ -26,6 +26,7 @@ def explore(context: Context, run_id: str | None = None) -> "Run | None":
 
     if not can_explore(context):
         raise InvalidInput("the explorer needs a terminal", "leave `--tui` out, or start it from a terminal")
+    _attend(context)
     app = Explorer(context.client, context.glyphs, run_id=run_id, by=config.user_name())
     app.run()
     if app.last_seen is not None:
@@ -36,6 +37,15 @@ def explore(context: Context, run_id: str | None = None) -> "Run | None":
     if app.return_code:
         raise typer.Exit(app.return_code)
     return app.last_seen
+
+
+def _attend(context: Context) -> None:
+    """As long as the explorer is open, end the runs that were started here by programs which die."""
+    from trodo_cli.client.local import LocalClient
+
+    client = context.client
+    if isinstance(client, LocalClient) and client.starter is not None:
+        client.starter.runner(client).attend()
 
 
 def can_explore(context: Context) -> bool:

@@ -230,6 +230,9 @@ def ended_run(context: Context, run_id: str) -> "Run":
     while True:
         mark = client.change_mark()
         run = client.runs.get(run_id)
-        if run.is_terminal or run.status == "lost":
+        if run.status == "lost":
+            context.settle_left()
+            return client.runs.get(run_id)
+        if run.is_terminal:
             return run
         client.wait(mark)

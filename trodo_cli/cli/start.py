@@ -39,7 +39,7 @@ def start_run(
     """Start an agent, print the run's id, and stay until it has ended.
 
     The exit code is the run's result: 0 completed, 6 failed or lost, 7 cancelled. Ctrl-c asks the run to stop; a second
-    one ends it by force; so does SIGTERM. On a server the run goes on without us.
+    one ends it by force; so do SIGTERM and SIGHUP. On a server the run goes on without us.
     """
     from trodo_cli.cli import output
     from trodo_cli.cli.records import EVENT_FIELDS, RUN_DETAIL_FIELDS
@@ -59,6 +59,7 @@ def start_run(
         return
     else:
         use_limits(context.client, limits)
+    _heed_signals()
     run = context.client.runs.start(agent_id=agent, input=value, session_id=session)
     if follow or json:
         note(f"run {run.id}")
@@ -70,6 +71,13 @@ def start_run(
         )
 
 
+def _heed_signals() -> None:
+    """An end of the terminal or of the session is a ctrl-c, unless whoever started us has said to ignore it."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
+
+
 def _stay(context: Context, run_id: str, follow: "Callable[[], int] | None", fields: Any) -> int:
     """Stay until the run has ended; what its result means for the shell."""
     from trodo_cli.cli import output
@@ -77,7 +85,6 @@ def _stay(context: Context, run_id: str, follow: "Callable[[], int] | None", fie
     from trodo_cli.cli.tail import RESULTS
 
     asked = 0
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     while True:
         try:
             if follow is not None:

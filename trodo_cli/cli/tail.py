@@ -12,8 +12,9 @@ from trodo_cli.cli.diagnostics import ExitCode, note
 from trodo_cli.cli.explore import can_explore, explore
 from trodo_cli.cli.options import Json, RunReference, Target, whole_number
 from trodo_cli.errors import NotFound
-from trodo_cli.model.event import Event, RunStart, TraceDone
-from trodo_cli.model.run import LOST_AFTER_NS
+from trodo_cli.model.event import Event, RunEnd, RunStart, TraceDone
+from trodo_cli.model.growing import Growing
+from trodo_cli.model.run import LOST_AFTER_NS, Run
 
 if TYPE_CHECKING:
     from trodo_cli.cli.output import Fields
@@ -69,21 +70,45 @@ def follow_run(
     context: Context, following: "Following", fields: "Fields | None", *, plain: bool, payload: bool
 ) -> ExitCode:
     """Write a run's events from where `following` is until its end: as lines, or as JSON with these fields."""
+    _follow(context, following, fields, plain=plain, payload=payload)
+    if following.status == "lost":
+        context.settle_left()
+        if context.client.runs.get(following.run_id).is_terminal:
+            _follow(context, following, fields, plain=plain, payload=payload)
+    return following.result()
+
+
+def _follow(
+    context: Context, following: "Following", fields: "Fields | None", *, plain: bool, payload: bool
+) -> None:
     from trodo_cli.cli import output
     from trodo_cli.cli.records import event_record
-    from trodo_cli.render.text import event_line
+    from trodo_cli.render.text import event_line, output_line
 
     stream = context.client.traces.stream(
         following.run_id, after=following.last_seq, payload=payload, on_state=following.connection
     )
     for event in stream:
+        more = _more_output(context, following, event) if fields is None else ""
         with _uninterrupted():
             if fields is not None:
                 output.write_json(event_record(event, fields))
-            elif (line := event_line(event, context.glyphs)) is not None and not following.repeats(event):
-                output.write_lines([line], colour=context.colour and not plain)
+            else:
+                line = None if following.repeats(event) else event_line(event, context.glyphs)
+                lines = [output_line(more, context.glyphs)] if more else []
+                output.write_lines(lines + ([line] if line else []), colour=context.colour and not plain)
             following.told(event)
-    return following.result()
+
+
+def _more_output(context: Context, following: "Following", event: Event) -> str:
+    """What a run has given beyond what was told, when it is announced again or has ended."""
+    if not (following.repeats(event) or isinstance(event, RunEnd)):
+        return ""
+    try:
+        run = context.client.runs.get(following.run_id)
+    except NotFound:
+        return ""
+    return following.more_output(run)
 
 
 class Following:
@@ -95,6 +120,8 @@ class Following:
         self.status = ""
         self.patience_ns = LOST_AFTER_NS
         self._announced = self._away = False
+        self._output = Growing() if after == 0 else None
+        """None: who goes on in the middle has read what there is."""
 
     def connection(self, state: "StreamState") -> None:
         """Tell when the server goes away, and when it is back."""
@@ -111,6 +138,19 @@ class Following:
     def repeats(self, event: Event) -> bool:
         """Whether a person has read this: a run is announced again whenever more is known of it."""
         return isinstance(event, RunStart) and self._announced
+
+    def more_output(self, run: Run) -> str:
+        """What the run has given beyond what was told: a text as it grows, all else when the run has ended."""
+        from trodo_cli.render.excerpt import details_of
+        from trodo_cli.wire.values import json_value
+
+        value = details_of(run).output
+        if self._output is None:
+            self._output = Growing("" if run.is_terminal else value)
+        more = self._output.more(value)
+        if more is None and run.is_terminal and value is not None:
+            return value if isinstance(value, str) else json_value(value).decode()
+        return more or ""
 
     def told(self, event: Event) -> None:
         self.last_seq = event.seq or self.last_seq

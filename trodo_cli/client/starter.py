@@ -43,6 +43,12 @@ class Starter:
                 self._runner = Runner(client.hub, client.of, self.registry, self._target, limits)
             return self._runner
 
+    def settle_left(self, client: "LocalClient") -> None:
+        """End the runs that dead runners have left."""
+        from trodo_cli.runner.settle import settle_left
+
+        settle_left(client.hub, client.of, self._target)
+
     def close(self) -> None:
         """End what was started."""
         if "registry" in self.__dict__:

@@ -79,6 +79,11 @@ def event_line(event: Event, glyphs: Glyphs = UNICODE) -> Line | None:
             return None
 
 
+def output_line(text: str, glyphs: Glyphs = UNICODE) -> Line:
+    """What a run has given, or more of it."""
+    return [("output ", "muted"), (short_line(text, glyphs, EVENT_CHARACTERS), None)]
+
+
 def guides(row: Row, glyphs: Glyphs, levels: int = GUIDE_LEVELS) -> str:
     """The branches before a row: `│  ├─ `; beyond so many levels the number of those left out."""
     if row.depth == 0:

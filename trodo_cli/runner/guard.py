@@ -123,12 +123,9 @@ class _Guard:
         while time.monotonic() < give_up:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._agent, signal.SIGKILL)
-            left = below(os.getpid())
-            for pid in left:
-                with suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
+            is_clear = not kill_below(os.getpid())
             self._reap()
-            if not left and self._status is not None:
+            if is_clear and self._status is not None:
                 return
             time.sleep(0.005)
 
@@ -144,6 +141,15 @@ class _Guard:
         }
         with suppress(OSError):
             os.write(1, json.dumps(report).encode())
+
+
+def kill_below(pid: int) -> bool:
+    """Kill the living processes below one; whether there were any."""
+    found = below(pid)
+    for each in found:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(each, signal.SIGKILL)
+    return bool(found)
 
 
 def below(pid: int) -> list[int]:

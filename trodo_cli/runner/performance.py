@@ -15,7 +15,7 @@ from trodo_cli.model.run import Run
 from trodo_cli.runner import relay
 from trodo_cli.runner.journal import Start, read_start
 from trodo_cli.runner.loading import Loader
-from trodo_cli.runner.performer import Performer, Tell, in_loop
+from trodo_cli.runner.performer import Performer, in_loop
 from trodo_cli.runner.shape import collected
 from trodo_cli.runner.step import find_agents_by, performer_of
 from trodo_cli.sdk.details import error_stack
@@ -74,17 +74,25 @@ def _perform(start: Start) -> None:
     except BaseException:
         with handle:
             raise
-    tell = _teller(handle)
+    tell = _Teller(handle)
     if performer.is_plain:
         with handle:
-            handle.set_output(performer.checked(performer.call(prepared, tell)))
+            try:
+                result = performer.call(prepared, tell)
+            finally:
+                tell.tell()
+            handle.set_output(performer.checked(result))
     else:
         in_loop(_performed(handle, performer, prepared, tell))
 
 
-async def _performed(handle: RunHandle, performer: Performer, prepared: Any, tell: Tell) -> None:
+async def _performed(handle: RunHandle, performer: Performer, prepared: Any, tell: "_Teller") -> None:
     async with handle:
-        handle.set_output(performer.checked(await performer.perform(prepared, tell)))
+        try:
+            result = await performer.perform(prepared, tell)
+        finally:
+            tell.tell()
+        handle.set_output(performer.checked(result))
 
 
 def _loaded(start: Start) -> Performer:
@@ -97,15 +105,23 @@ def _loaded(start: Start) -> Performer:
     return performer_of(step)
 
 
-def _teller(handle: RunHandle) -> Tell:
-    """Tells what a stream has given so far, now and then."""
-    told_ns = ids.monotonic_ns()
+class _Teller:
+    """Announces the run again with what its stream has given so far, now and then."""
 
-    def tell(items: list[Any]) -> None:
-        nonlocal told_ns
-        if ids.monotonic_ns() - told_ns >= TELL_NS:
-            handle.set_output(collected(items))
-            handle.set_metadata()
-            told_ns = ids.monotonic_ns()
+    def __init__(self, handle: RunHandle) -> None:
+        self._handle = handle
+        self._items: list[Any] = []
+        self._told = 0
+        self._told_ns = ids.monotonic_ns()
 
-    return tell
+    def __call__(self, items: list[Any]) -> None:
+        self._items = items
+        if ids.monotonic_ns() - self._told_ns >= TELL_NS:
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell what was not told before."""
+        if len(self._items) > self._told:
+            self._handle.set_output(collected(self._items))
+            self._handle.set_metadata()
+            self._told, self._told_ns = len(self._items), ids.monotonic_ns()

@@ -24,11 +24,14 @@ from trodo_cli.runner.limits import MAX_INPUT_BYTES, Limits
 from trodo_cli.runner.process import Process
 from trodo_cli.runner.registry import Registry
 from trodo_cli.runner.relay import Records
-from trodo_cli.runner.settle import Report, settle
+from trodo_cli.runner.settle import Report, settle_left, settle_or_leave
 from trodo_cli.wire.values import json_value, storable_text
 
 TICK_SECONDS = 0.2
 """How soon a cancel request, a free place or the end of a predecessor is noticed."""
+
+IDLE_SECONDS = 2.0
+"""How often the runs of others that have died are looked for when there is nothing else to do."""
 
 CLOSE_SECONDS = 0.8
 """How long runs may take to end by themselves when their runner ends."""
@@ -103,7 +106,7 @@ class Runner:
             process.join(max((deadline_ns - ids.monotonic_ns()) / 1e9, 0))
             process.stop()
         for process in processes:
-            process.join(CLOSE_SECONDS + 5)
+            process.end()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(CLOSE_SECONDS + 5)
 
@@ -130,25 +133,31 @@ class Runner:
 
     def _work(self) -> None:
         while True:
+            self._watch()
             self._quietly(self._settle_left)
             self._quietly(self._end_cancelled)
             self._launch()
             with self._changed:
                 if self._closed:
                     return
-                self._changed.wait(TICK_SECONDS if self._is_busy else None)
+                self._changed.wait(TICK_SECONDS if self._is_busy else IDLE_SECONDS)
 
     @property
     def _is_busy(self) -> bool:
         return bool(self._at_work) or any(self._waiting.values()) or journal.has_any()
+
+    def _watch(self) -> None:
+        with self._changed:
+            processes = list(self._at_work.values())
+        for process in processes:
+            process.watch()
 
     def _settle_left(self) -> None:
         """End the runs of runners that have died."""
         with self._changed:
             ours = {folder.start.run_id for waiting in self._waiting.values() for folder in waiting}
             ours |= self._at_work.keys()
-        for folder in journal.left_behind(self._target, ours):
-            self._settled(folder, None)
+        settle_left(self._hub, self._records_of, self._target, ours)
 
     def _launch(self) -> None:
         """Start those whose turn it is."""
@@ -228,11 +237,7 @@ class Runner:
             self._changed.notify_all()
 
     def _settled(self, folder: RunFolder, report: Report | None) -> None:
-        """Settle a run; when the store cannot be used, it is left to whoever comes next."""
-        try:
-            settle(self._hub, self._records_of(folder.start.owner), folder, report)
-        except TrodoError:
-            folder.release()
+        settle_or_leave(self._hub, self._records_of(folder.start.owner), folder, report)
 
     def _quietly(self, work: Callable[[], object]) -> None:
         """Trouble with the store only delays."""

@@ -1,17 +1,17 @@
 """The end of a run whose process has ended: what it recorded is stored, and what it left open is ended, once."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import msgspec
 
-from trodo_cli.errors import InvalidInput, Unavailable
+from trodo_cli.errors import InvalidInput, TrodoError, Unavailable
 from trodo_cli.live import Hub
 from trodo_cli.model import ids
 from trodo_cli.model.event import Event, RunEnd, RunStart
 from trodo_cli.model.run import Cancel, Run, RunStatus, produced_run
-from trodo_cli.runner.journal import RunFolder
+from trodo_cli.runner.journal import RunFolder, left_behind
 from trodo_cli.runner.limits import Limits
 from trodo_cli.runner.relay import Records
 from trodo_cli.runner.strays import end_strays
@@ -52,6 +52,25 @@ class Ending(msgspec.Struct):
 
 NO_RUNNER = Ending("failed", "what ran it has ended", "RunnerEnded")
 """For runs whose runner died."""
+
+
+def settle_left(
+    hub: Hub, records_of: Callable[[str], Records], target: str, ours: Container[str] = ()
+) -> None:
+    """End the runs of a target whose runners have died; but for `ours`, which need not be looked at.
+
+    When the store cannot be used, they are left to whoever comes next.
+    """
+    for folder in left_behind(target, ours):
+        settle_or_leave(hub, records_of(folder.start.owner), folder, None)
+
+
+def settle_or_leave(hub: Hub, records: Records, folder: RunFolder, report: Report | None) -> None:
+    """Settle a run; when the store cannot be used, it is left to whoever comes next."""
+    try:
+        settle(hub, records, folder, report)
+    except TrodoError:
+        folder.release()
 
 
 def settle(hub: Hub, records: Records, folder: RunFolder, report: Report | None) -> None:

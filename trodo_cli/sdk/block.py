@@ -3,7 +3,9 @@
 from contextvars import Token
 from typing import TYPE_CHECKING, Any, Self
 
-from trodo_cli.sdk.context import ActiveRun, Place, current, leave
+from trodo_cli.errors import RunCancelled
+from trodo_cli.sdk.context import ActiveRun, Place, calls_over, current, leave
+from trodo_cli.sdk.details import is_task_cancel
 
 if TYPE_CHECKING:
     from trodo_cli.sdk.telemetry import Mirror
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 class Block:
     """What runs, spans and joined runs share. Subclasses say what entering and leaving means."""
 
-    __slots__ = ("_mirror", "_token", "run")
+    __slots__ = ("_mirror", "_token", "outer", "run")
 
     span_id: str | None
 
@@ -22,6 +24,7 @@ class Block:
         self._mirror: Mirror | None = None
         """The block in a tracer of the host's own."""
         self.run: ActiveRun
+        self.outer: Place | None = None
 
     def __enter__(self) -> Self:
         raise NotImplementedError
@@ -30,10 +33,20 @@ class Block:
         raise NotImplementedError
 
     async def __aenter__(self) -> Self:
-        return self.__enter__()
+        try:
+            return self.__enter__()
+        except RunCancelled:
+            await calls_over()
+            raise
 
     async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        self.__exit__(kind, error, trace)
+        try:
+            self.__exit__(kind, error, trace)
+        except RunCancelled:
+            await calls_over()
+            raise
+        if not is_task_cancel(error):
+            await calls_over()
 
     def step_in(self) -> None:
         """Become the place of the code at hand."""
@@ -46,7 +59,7 @@ class Block:
         if self._token is None:
             return False
         self.pause()
-        self._token = None
+        self._token = self.outer = None
         return True
 
     def pause(self) -> None:

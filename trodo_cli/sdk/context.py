@@ -2,12 +2,15 @@
 
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from contextvars import ContextVar, Token
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from trodo_cli.errors import RunCancelled
 from trodo_cli.model.run import Cancel
+from trodo_cli.sdk.calls import Calls
 
 if TYPE_CHECKING:
     from trodo_cli.sdk.telemetry import Telemetry
@@ -25,7 +28,17 @@ def use_telemetry(telemetry: "Telemetry | None") -> None:
 class ActiveRun:
     """A run that this process works on: its own, or one it joined."""
 
-    __slots__ = ("cancel", "cancelled_tasks", "holders", "id", "session", "tasks", "telemetry", "user")
+    __slots__ = (
+        "calls",
+        "cancel",
+        "cancelled_tasks",
+        "holders",
+        "id",
+        "session",
+        "tasks",
+        "telemetry",
+        "user",
+    )
 
     def __init__(self, run_id: str) -> None:
         self.id = run_id
@@ -34,8 +47,9 @@ class ActiveRun:
         self.user: str | None = None
         self.session: str | None = None
         self.tasks: list[Any] = []
-        """asyncio tasks inside the run; a cancel request cancels them."""
+        """asyncio tasks inside the run; a cancel request cancels them when no model call is in flight."""
         self.cancelled_tasks: list[Any] = []
+        self.calls = Calls()
         self.telemetry: Telemetry | None = _telemetry
 
     def raise_if_cancelled(self) -> None:
@@ -56,6 +70,8 @@ class Place(Protocol):
     run: ActiveRun
     span_id: str | None
     """The parent for spans that begin here; None directly below the run."""
+    outer: "Place | None"
+    """The place around this one, as long as the code is here."""
 
 
 current: ContextVar[Place | None] = ContextVar("trodo_place", default=None)
@@ -84,6 +100,30 @@ def here() -> Place | None:
     """The place of the code at hand; None outside any run."""
     place = current.get()
     return _others.outer_place() if place is None and _others is not None else place
+
+
+def places(place: Place | None) -> Iterator[Place]:
+    """The place, and those around it from the inside out."""
+    while place is not None:
+        yield place
+        place = place.outer
+
+
+def runs_around(place: Place | None) -> list[ActiveRun]:
+    """The runs that a place is inside of, from the inside out."""
+    return list(dict.fromkeys(one.run for one in places(place)))
+
+
+async def calls_over() -> None:
+    """In asyncio code that is to stop: wait for the model calls beside it, in the outermost run that is to stop.
+
+    Whoever leaves earlier takes those with it that it shares a group of tasks with. Code inside of such a call does
+    not wait for it.
+    """
+    place = here()
+    asked = [run for run in runs_around(place) if run.cancel is not None]
+    if asked and not any(one in asked[-1].calls for one in places(place)):
+        await asked[-1].calls.over()
 
 
 def innermost(place: Place) -> str | None:
@@ -129,7 +169,7 @@ class ActiveRuns:
         """Go on with the runs of the process that was forked; its asyncio tasks are not ours."""
         self._runs = dict(parents._runs)
         for run in self._runs.values():
-            run.tasks = []
+            run.tasks, run.calls = [], Calls()
 
     def ids(self) -> list[str]:
         """The runs at work now."""
@@ -144,16 +184,22 @@ class ActiveRuns:
     def cancel(self, requests: dict[str, Cancel]) -> None:
         """Tell runs that they are asked to stop: the next span edge raises, asyncio tasks are cancelled.
 
-        Outer runs hear it before the runs inside them.
+        Outer runs hear it before the runs inside them. Tasks wait for the model calls in flight, unless by force.
         """
         with self._lock:
-            asked = [run for run in self._runs.values() if run.id in requests and run.cancel is None]
+            asked = [
+                run for run in self._runs.values() if run.id in requests and _is_news(requests[run.id], run)
+            ]
         for run in asked:
             run.cancel = requests[run.id]
         for run in asked:
-            for task in list(run.tasks):
-                with suppress(RuntimeError):  # its loop has been closed meanwhile
-                    task.get_loop().call_soon_threadsafe(_cancel_task, run, task)
+            if requests[run.id].force:
+                run.calls.forget()
+            run.calls.then(partial(_cancel_tasks, run))
+
+
+def _is_news(request: Cancel, run: ActiveRun) -> bool:
+    return run.cancel is None or (request.force and not run.cancel.force)
 
 
 def leave(token: Token[Place | None]) -> None:
@@ -175,14 +221,22 @@ def settle_task(run: ActiveRun, task: Any) -> None:
     if task not in run.tasks:
         return
     run.tasks.remove(task)
-    if task in run.cancelled_tasks:
+    while task in run.cancelled_tasks:
         run.cancelled_tasks.remove(task)
         task.uncancel()
 
 
+def _cancel_tasks(run: ActiveRun) -> None:
+    for task in list(run.tasks):
+        with suppress(RuntimeError):  # its loop has been closed meanwhile
+            task.get_loop().call_soon_threadsafe(_cancel_task, run, task)
+
+
 def _cancel_task(run: ActiveRun, task: Any) -> None:
-    """Runs in the task's loop, so the task cannot leave the run in between."""
-    if task in run.tasks:
+    """Runs in the task's loop, so the task can neither leave the run nor begin a call in between."""
+    if run.calls:
+        run.calls.then(partial(_cancel_tasks, run))
+    elif task in run.tasks:
         run.cancelled_tasks.append(task)
         task.cancel(f"run {run.id} was cancelled")
 

@@ -55,7 +55,12 @@ def is_stop(error: BaseException) -> bool:
     """Whether the exception stops work from outside: a cancelled run or task, or a group of nothing else."""
     if isinstance(error, BaseExceptionGroup):
         return all(is_stop(part) for part in error.exceptions)
-    return isinstance(error, RunCancelled) or type(error).__name__ == "CancelledError"
+    return isinstance(error, RunCancelled) or is_task_cancel(error)
+
+
+def is_task_cancel(error: BaseException | None) -> bool:
+    """Whether it is asyncio's own word for a stop, or that of another loop."""
+    return type(error).__name__ == "CancelledError"
 
 
 def settled(error: BaseException | None, run: ActiveRun) -> BaseException | None:

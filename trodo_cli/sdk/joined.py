@@ -6,7 +6,7 @@ from trodo_cli.model import ids
 from trodo_cli.model.event import RunStart
 from trodo_cli.model.heard_run import partial_run
 from trodo_cli.sdk.block import Block
-from trodo_cli.sdk.context import join_task, settle_task
+from trodo_cli.sdk.context import current, join_task, settle_task
 from trodo_cli.sdk.details import settled
 from trodo_cli.sdk.recorder import quietly, recorder
 from trodo_cli.sdk.span import SpanHandle
@@ -60,7 +60,7 @@ class JoinedRun(Block):
         if self._heard_as is not None and self.run.holders == 1:
             part = partial_run(self.run_id, self._heard_as, self.run_id, ids.now_ns())
             recorder().record(RunStart(run_id=self.run_id, run=part))
-        self._task = join_task(self.run)
+        self._task, self.outer = join_task(self.run), current.get()
         self.step_in()
 
     def _close(self) -> None:

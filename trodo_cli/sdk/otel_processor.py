@@ -41,12 +41,13 @@ class Home(NamedTuple):
     """Whether it is inside a run of ours, which lives without it."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class OuterPlace:
     """See `context.Place`: inside a span of OpenTelemetry."""
 
     run: ActiveRun
     span_id: str | None
+    outer: Place | None = None
 
 
 class RunProcessor(SpanProcessor):

@@ -6,13 +6,14 @@ from trodo_cli.model import ids
 from trodo_cli.model.event import RunEnd, RunStart
 from trodo_cli.model.run import Run, RunStatus, root_span
 from trodo_cli.sdk.block import Block
-from trodo_cli.sdk.context import ActiveRun, Place, here, innermost, join_task, settle_task
+from trodo_cli.sdk.context import ActiveRun, Place, calls_over, here, innermost, join_task, settle_task
 from trodo_cli.sdk.details import (
     MAX_ERROR_CHARACTERS,
     Details,
     error_message,
     is_cancel,
     is_clean_exit,
+    is_task_cancel,
     settled,
 )
 from trodo_cli.sdk.recorder import quietly, recorder
@@ -55,6 +56,13 @@ class RunHandle(Block):
         settle_task(self.run, self._task)
         if outcome is not None and outcome is not error:
             raise outcome from error
+
+    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        try:
+            if error is not None and not is_task_cancel(error):
+                await calls_over()
+        finally:
+            await super().__aexit__(kind, error, trace)
 
     def begin(self, run_id: str | None) -> str:
         """Announce a run that no block surrounds; gives its id."""
@@ -105,7 +113,7 @@ class RunHandle(Block):
 
     @quietly
     def _open(self, place: Place | None) -> None:
-        self._pid = recorder().pid
+        self._pid, self.outer = recorder().pid, place
         if place is not None and self._run.parent_id is None:
             self._run.parent_id, self._run.parent_span_id = place.run.id, innermost(place)
             self._run.user = self._run.user or place.run.user

@@ -6,7 +6,7 @@ from trodo_cli.model import ids
 from trodo_cli.model.event import SpanEnd, SpanStart, SpanUpdate
 from trodo_cli.model.span import Span, SpanStatus, Usage, canonical_kind
 from trodo_cli.sdk.block import Block
-from trodo_cli.sdk.context import ActiveRun, Place, here, innermost
+from trodo_cli.sdk.context import ActiveRun, Place, here, innermost, runs_around
 from trodo_cli.sdk.details import (
     MAX_ERROR_CHARACTERS,
     MAX_STACK_CHARACTERS,
@@ -29,13 +29,15 @@ class SpanHandle(Block):
     Outside a run it does nothing.
     """
 
-    __slots__ = ("_details", "_pid", "_span", "_started", "span_id")
+    __slots__ = ("_details", "_held", "_pid", "_span", "_started", "span_id")
 
     def __init__(self, name: str, kind: str, input: Any, attributes: dict[str, Any] | None) -> None:
         self._span = Span(id="", name=text_of(name), kind=canonical_kind(text_of(kind)))
         self._details = Details()
         super().__init__()
         self.span_id: str | None = None
+        self._held: list[ActiveRun] = []
+        """The runs whose tasks wait for the end of this model call when they are cancelled."""
         if input is not None:
             self._details.input = json_value(input)
         if attributes is not None:
@@ -52,7 +54,11 @@ class SpanHandle(Block):
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if not self.step_out():
             return
-        self._close(settled(error, self.run))
+        try:
+            self._close(settled(error, self.run))
+        finally:
+            for run in self._held:
+                run.calls.end(self)
         if error is None:
             self.run.raise_if_cancelled()
 
@@ -161,7 +167,7 @@ class SpanHandle(Block):
     def open(self, place: Place) -> None:
         """Begin below this place, also in a run that was asked to stop."""
         own, span = recorder(), self._span
-        self.run, self._pid = place.run, own.pid
+        self.run, self.outer, self._pid = place.run, place, own.pid
         self.span_id = span.id = ids.new_span_id()
         span.parent_id, span.status, span.ended_ns = innermost(place), "running", None
         self._started = ids.monotonic_ns()
@@ -169,7 +175,14 @@ class SpanHandle(Block):
         if place.run.telemetry is not None:
             self._mirror = mirrored_span(place.run.telemetry, span, self.run.id)
         self.step_in()
+        if span.kind == "model":
+            self._hold_runs()
         own.record(SpanStart(run_id=self.run.id, span=self._complete()))
+
+    def _hold_runs(self) -> None:
+        self._held = runs_around(self)
+        for run in self._held:
+            run.calls.begin(self)
 
     @quietly
     def _close(self, error: BaseException | None) -> None:

@@ -11,7 +11,7 @@ from trodo_cli.model.run import Run
 from trodo_cli.server.call import Call, answer, in_thread
 from trodo_cli.server.runs import answered_run
 from trodo_cli.wire.agntz_agents import agent_object
-from trodo_cli.wire.requests import StartRequest
+from trodo_cli.wire.requests import StartOrder
 from trodo_cli.wire.values import plain_value, storable_text
 
 
@@ -25,16 +25,18 @@ def list_agents(call: Call) -> Response:
 
 async def start_run(call: Call) -> Response:
     """Start an agent. For agntz' clients one that there is not makes a run that failed."""
-    asked = await call.shaped(StartRequest, empty=StartRequest())
+    asked = await call.shaped(StartOrder, empty=StartOrder())
     if not asked.agent_id:
         raise InvalidInput("Missing required field: agentId")
+    asked.check()
     return await in_thread(_started, call, asked)
 
 
-def _started(call: Call, asked: StartRequest) -> Response:
+def _started(call: Call, asked: StartOrder) -> Response:
     try:
+        agent_id = asked.agent_id.removesuffix("@latest")
         run = call.client.runs.start(
-            agent_id=asked.agent_id, input=asked.input, session_id=asked.session_id or None
+            agent_id=agent_id, input=asked.input, session_id=asked.session_id or None
         )
     except NotFound:
         if call.is_native:
@@ -45,7 +47,7 @@ def _started(call: Call, asked: StartRequest) -> Response:
     return answered
 
 
-def _failed(call: Call, asked: StartRequest) -> Run:
+def _failed(call: Call, asked: StartOrder) -> Run:
     """The run of an agent that there is not."""
     now_ns, agent = ids.now_ns(), storable_text(asked.agent_id)
     run = Run(

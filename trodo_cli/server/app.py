@@ -24,7 +24,7 @@ from trodo_cli.server.service import Service
 from trodo_cli.server.watch import UNROUTED, Watch, seen
 from trodo_cli.wire.agntz_shapes import RunShape, SpanShape, SummaryShape, TraceShape
 from trodo_cli.wire.receipt import Asked, Beat, Cancels, Drops, Receipt
-from trodo_cli.wire.requests import CancelRequest, Found, StartRequest
+from trodo_cli.wire.requests import CancelRequest, Found, StartOrder
 from trodo_cli.wire.trodo_batch import Batch, Results, SpanList, Taken
 
 _LIST = (
@@ -52,7 +52,7 @@ NO_RUN, NO_TRACE = "Run not found", "Trace not found"
 OPERATIONS: tuple[Operation, ...] = (
     Operation("GET", "/runs", "read", runs.list_runs, "List runs, newest first.", (
         Parameter("rootsOnly", "`false` for runs below another one too."), *_LIST), gives=list[RunShape]),
-    Operation("POST", "/runs", "control", agents.start_run, "Start an agent.", takes=StartRequest, gives=RunShape),
+    Operation("POST", "/runs", "control", agents.start_run, "Start an agent.", takes=StartOrder, gives=RunShape),
     Operation("GET", "/runs/{run}", "read", runs.get_run, "One run.", missing=NO_RUN, gives=RunShape),
     Operation("DELETE", "/runs/{run}", "control", runs.delete_run, "Delete a run for good.", missing=NO_RUN),
     Operation("POST", "/runs/{run}/cancel", "control", runs.cancel_run, "Ask a run, and all below it, to stop.",

@@ -20,7 +20,7 @@ from trodo_cli.model.payload import NO_PAYLOAD
 from trodo_cli.model.run import Run
 from trodo_cli.server.call import Call, in_thread, read_seq
 from trodo_cli.server.traces import wants_payload
-from trodo_cli.wire.agntz_frames import Frame, run_events, sse_frame, trace_events, trace_snapshot
+from trodo_cli.wire.agntz_frames import Frame, Told, run_events, sse_frame, trace_events, trace_snapshot
 
 HEARTBEAT_NS = 15 * 10**9
 SEND_SECONDS = 60.0
@@ -54,16 +54,16 @@ async def stream_trace(call: Call) -> "EventStream":
     if after is None and run.is_terminal:
         data = await in_thread(_snapshot, call)
         return EventStream(call, _Piece(data, 0, True), _native)
-    opened: set[str] = set()
-    return await _opened(call, after or 0, lambda event: trace_events(event, run=run, told=opened))
+    told = Told()
+    return await _opened(call, after or 0, lambda event: trace_events(event, run=run, told=told))
 
 
 async def stream_run(call: Call) -> "EventStream":
     """The run's events in the words of the run stream."""
     after = _asked_after(call)
     run = await in_thread(_known, call.client.runs.get, call)
-    spawned: set[str] = set()
-    return await _opened(call, after or 0, lambda event: run_events(event, run=run, told=spawned))
+    told = Told.until(run) if after else Told()
+    return await _opened(call, after or 0, lambda event: run_events(event, run=run, told=told))
 
 
 def _known(get: Callable[[str], Run], call: Call) -> Run:

@@ -1,8 +1,8 @@
 """Our events as frames of the agntz worker's two streams, and the frames as server-sent bytes.
 
-A stream is told by what was known of the run when it began, and by `told`: the ids of what it has
-opened so far, a set that begins empty and is added to. What a stream first hears of at its end, as
-one does that begins in the middle, is opened before it is ended; nothing is opened twice.
+A stream is told by what was known of the run when it began, and by what it has told so far. What a
+stream first hears of at its end, as one does that begins in the middle, is opened before it is ended;
+nothing is opened twice.
 """
 
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from trodo_cli.model.event import Event, RunEnd, RunStart, SpanEnd, SpanStart, SpanUpdate, TraceDone
+from trodo_cli.model.growing import Growing
 from trodo_cli.model.ids import root_span_id
 from trodo_cli.model.registers import folded_run
 from trodo_cli.model.run import Run, root_span
@@ -30,7 +31,29 @@ Frame = tuple[str, Any]
 _PATCHED = ("endedAt", "durationMs", "status", "error", "attributes")
 
 
-def trace_events(event: Event, run: Run, told: set[str]) -> list[Frame]:
+class Told:
+    """What a stream has told so far: which spans it has opened, and how much of the run's output."""
+
+    def __init__(self) -> None:
+        self._opened: set[str] = set()
+        self.output = Growing()
+
+    @classmethod
+    def until(cls, run: Run) -> "Told":
+        """For a stream that goes on: of the run as it is now, its begin and its output were told."""
+        told = cls()
+        told.opens(root_span_id(run.id))
+        told.output = Growing(run.details.output)
+        return told
+
+    def opens(self, name: str) -> bool:
+        """Whether this was not opened before; from now on it is."""
+        is_new = name not in self._opened
+        self._opened.add(name)
+        return is_new
+
+
+def trace_events(event: Event, run: Run, told: Told) -> list[Frame]:
     """The event in the words of the trace stream; nothing for what they cannot say.
 
     The end of something that is not open yet gives two frames, which count as one: only the last one may
@@ -53,22 +76,25 @@ def trace_events(event: Event, run: Run, told: set[str]) -> list[Frame]:
             return []
 
 
-def run_events(event: Event, run: Run, told: set[str]) -> list[Frame]:
+def run_events(event: Event, run: Run, told: Told) -> list[Frame]:
     """The event in the words of the run stream: one frame, or none for what they cannot say.
 
     Every frame names the event's number and a client goes on after the last one it saw, so a number is
-    told once: a tool call that is first heard of at its end has no `tool-call-start`.
+    told once: a tool call that is first heard of at its end has no `tool-call-start`. A run that is
+    announced again has the output so far, of which a text is told as far as it is new.
     """
     match event:
-        case RunStart():
+        case RunStart() if told.opens(root_span_id(event.run_id)):
             parent = {"parentId": event.run.parent_id} if event.run.parent_id else {}
-            spawned = _run_frame("run-spawn", event, **parent, agentId=event.run.agent)
-            return [spawned] if _is_new(root_span_id(event.run_id), told) else []
+            return [_run_frame("run-spawn", event, **parent, agentId=event.run.agent)]
+        case RunStart():
+            more = told.output.more(event.run.details.output)
+            return [_run_frame("text-delta", event, text=more)] if more else []
         case RunEnd():
             return [_run_ending(event, _ended_run(event, run))]
         case SpanStart(span=span) | SpanUpdate(span=span) if span.kind == "tool":
             called = _run_frame("tool-call-start", event, toolCall=_tool_call(span))
-            return [called] if _is_new(span.id, told) else []
+            return [called] if told.opens(span.id) else []
         case SpanEnd(span=span) if span.kind == "tool":
             return [_run_frame("tool-call-end", event, toolCall=_tool_call(span) | _tool_outcome(span))]
         case _:
@@ -104,8 +130,8 @@ def _ended_run(event: RunEnd, known: Run) -> Run:
     return msgspec.structs.replace(run, totals=event.run.totals)
 
 
-def _opening(span: Span, run: Run, told: set[str]) -> list[Frame]:
-    if not _is_new(span.id, told):
+def _opening(span: Span, run: Run, told: Told) -> list[Frame]:
+    if not told.opens(span.id):
         return []
     shown = span if span.is_open else opened_span(span)
     return [("span-start", {"type": "span-start", "span": span_object(shown, run)})]
@@ -120,13 +146,6 @@ def _ending(span: Span, run: Run) -> Frame:
 def _is_own(span: Span, run: Run) -> bool:
     """Whether the span is one below the run; under the run's own span id nothing else is told."""
     return span.id != root_span_id(run.id)
-
-
-def _is_new(name: str, told: set[str]) -> bool:
-    """Whether it was not told before; from now on it is."""
-    is_new = name not in told
-    told.add(name)
-    return is_new
 
 
 def _run_frame(name: str, event: Event, **said: Any) -> Frame:

@@ -1,7 +1,7 @@
 """What our own client asks a server for, and the answers that have no model of their own."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -25,6 +25,43 @@ class StartRequest(msgspec.Struct, rename="camel"):
     agent_id: str = ""
     input: Any = msgspec.UNSET
     session_id: str | None = None
+
+
+Seconds = Annotated[int, msgspec.Meta(ge=60, le=31_536_000)]
+
+
+class Retention(msgspec.Struct, rename="camel"):
+    """How long a run is kept. Runs stay here until they are deleted or pruned, whatever the seconds say."""
+
+    mode: Literal["session"] = "session"
+    ttl_seconds: Seconds | None = None
+    artifact_ttl_seconds: Seconds | None = None
+
+
+class StartOrder(StartRequest):
+    """What an agntz client may say besides.
+
+    An agent has one version, `@latest`. A run does not end another one of its session. `content`, `context` and what
+    is called back are refused.
+    """
+
+    retention: Retention | None = None
+    content: Any = None
+    context: Any = None
+    callback_url: Any = None
+    webhook_secret_name: Any = None
+
+    def check(self) -> None:
+        """Raises `InvalidInput` for what is not done here, so that nobody relies on it."""
+        for field in msgspec.structs.fields(self):
+            if field.name in _NOT_DONE and getattr(self, field.name):
+                word = field.encode_name
+                raise InvalidInput(
+                    f"`{word}` is not taken here", "leave it out; an agent is given its `input`"
+                )
+
+
+_NOT_DONE = ("content", "context", "callback_url", "webhook_secret_name")
 
 
 class Found(msgspec.Struct):

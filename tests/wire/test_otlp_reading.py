@@ -12,6 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from tests.wire.otlp_made import START, TRACE, body, model, pairs, span, span_id
 from trodo_cli.errors import InvalidInput
 from trodo_cli.model.event import Event, RunStart, SpanEnd
+from trodo_cli.wire.exchange import input_of
 from trodo_cli.wire.otlp import protobuf, text
 from trodo_cli.wire.otlp.events import events_of
 from trodo_cli.wire.otlp.export import Export
@@ -227,3 +228,9 @@ def test_events_of_one_export_belong_to_as_many_runs_as_it_has_traces() -> None:
     assert [(event.type, event.run_id) for event in told] == [
         ("run-start", TRACE), ("run-start", "b" * 32), ("span-end", TRACE), ("span-end", "b" * 32),
     ]  # fmt: skip
+
+
+def test_reading_messages_leaves_what_was_sent_as_it_was() -> None:
+    said: dict[str, Any] = {"gen_ai.prompt.0": {}, "gen_ai.prompt.0.content": "hi"}
+    assert input_of(said, []) == [{"content": "hi"}]
+    assert said == {"gen_ai.prompt.0": {}, "gen_ai.prompt.0.content": "hi"}

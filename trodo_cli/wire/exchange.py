@@ -4,6 +4,7 @@ Flattened messages are put together again and JSON texts are opened; whose shape
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 from trodo_cli.wire import conventions as names
@@ -200,7 +201,7 @@ def _put(tree: dict[str, Any], path: list[str], value: Any) -> None:
         if not isinstance(below, dict):
             return
         tree = below
-    tree.setdefault(path[-1], value)
+    tree.setdefault(path[-1], deepcopy(value) if isinstance(value, dict) else value)
 
 
 _DEEPEST = 16

@@ -13,6 +13,7 @@ from trodo_cli.wire.genai import MODEL, cost_of, kind_of, provider_of, tokens_of
 from trodo_cli.wire.native import settled_event
 from trodo_cli.wire.otlp.export import Export, Moment, OtlpSpan
 from trodo_cli.wire.otlp.hearsay import Hearsay
+from trodo_cli.wire.otlp.our_root import is_our_root, run_events
 from trodo_cli.wire.values import json_object, json_value
 
 MAX_ERROR_CHARACTERS = 4_000
@@ -26,10 +27,13 @@ PENDING = "pending_span"
 
 
 def events_of(export: Export) -> list[Event]:
-    """The events of an export: of every trace first what is said of its run, then its spans."""
+    """The events of an export: of every trace first what is said of its run, then its spans, or that run itself."""
     heard: dict[str, Hearsay] = {}
     spans: list[Event] = []
     for otlp in export.spans:
+        if is_our_root(otlp):
+            spans += run_events(otlp)
+            continue
         event = span_event(otlp)
         heard.setdefault(event.run_id, Hearsay()).take(otlp, event.span)
         spans.append(event)

@@ -96,7 +96,7 @@ class _Origin(msgspec.Struct):
 
 def _otlp(span: Span, run: Run, below: str | None) -> OtlpSpan:
     details = span.details
-    parent_id = _span_id(span.parent_id) if span.parent_id else below
+    parent_id = _span_id(span.parent_id) if span.parent_id and span.parent_id != span.id else below
     origin = _origin(details)
     if origin is None:
         return _made(span, run, parent_id, details, {**told_attributes(span), **details.attributes})
@@ -153,7 +153,9 @@ def _made(span: Span, run: Run, parent_id: str | None, details: Payload, said: d
         "exception.stacktrace": details.stack,
     }
     failed = span.status in ("error", "cancelled")
-    stopped = {names.STATUS: span.status if span.status == "cancelled" else None}
+    is_root = span.id == root_span_id(run.id)
+    is_odd = span.status == "cancelled" or (is_root and span.is_open)
+    stopped = {names.STATUS: span.status if is_odd else None}
     moments = _moments(details)
     if failed and any(raised.values()):
         moments.append(Moment("exception", span.ended_ns or span.started_ns, _told(raised)))

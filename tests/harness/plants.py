@@ -191,15 +191,17 @@ def _end_again() -> None:
     """A run that has ended is ended once more, and the later end is said to be the earlier one."""
     from trodo_cli.model.event import RunEnd
     from trodo_cli.model.run import Run
-    from trodo_cli.runner import runner, settle
+    from trodo_cli.runner import settle
+
+    once = settle.settle
 
     def again(hub: Any, records: Any, folder: Any, report: Any) -> None:
         run_id = folder.start.run_id
-        settle.settle(hub, records, folder, report)
+        once(hub, records, folder, report)
         end = Run(id=run_id, status="failed", ended_ns=1, error="again")
         hub.publish(folder.start.owner, [RunEnd(run_id=run_id, run=end)], alive=False)
 
-    _put(runner, "settle", again)
+    _put(settle, "settle", again)
 
 
 def _be_patient() -> None:

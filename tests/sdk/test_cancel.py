@@ -2,7 +2,6 @@
 # ruff: noqa: PT012  (a cancelled run is a block of several steps)
 
 import asyncio
-import functools
 import random
 import signal
 import threading
@@ -15,11 +14,12 @@ from typing import Any
 import pytest
 
 import trodo_cli as trodo
-from tests.sdk.host import DEADLINE_SECONDS, Host, Recording, names, next_line, rest, tell
+from tests.sdk.host import DEADLINE_SECONDS, Host, Recording, eventually, names, next_line, rest, tell
 from trodo_cli.errors import RunCancelled
 from trodo_cli.model.event import RunEnd
 from trodo_cli.model.run import Run
 from trodo_cli.sdk.context import ActiveRun, current, runs_around
+from trodo_cli.sdk.recorder import recorder
 
 AWAITED = """
 import time
@@ -69,9 +69,15 @@ async def forever() -> None:
     await asyncio.sleep(10 * DEADLINE_SECONDS)
 
 
-def cancel_soon(host: Host, run_id: str, **said: Any) -> None:
-    """Ask a run to stop while its event loop goes on."""
-    asyncio.get_running_loop().run_in_executor(None, functools.partial(cancel, host, run_id, **said))
+def cancel_soon(host: Host, run_id: str, *, calls: int = 0, **said: Any) -> None:
+    """Ask a run to stop while its event loop goes on, once so many model calls are in flight."""
+
+    def ask() -> None:
+        run = recorder().runs.get(run_id)
+        eventually(lambda: run is None or len(run.calls) >= calls)
+        cancel(host, run_id, **said)
+
+    asyncio.get_running_loop().run_in_executor(None, ask)
 
 
 # -- a synchronous run -------------------------------------------------------------------------------
@@ -563,7 +569,7 @@ def test_a_model_call_in_flight_finishes_and_nothing_further_starts(recording: R
         assert task is not None
         with pytest.raises(RunCancelled, match="enough"):
             async with trodo.wrap_agent("async") as run:
-                cancel_soon(recording, run.run_id, reason="enough")
+                cancel_soon(recording, run.run_id, calls=1, reason="enough")
                 await call()
                 after.append(True)
         await asyncio.sleep(0)
@@ -576,7 +582,7 @@ def test_a_model_call_in_flight_finishes_and_nothing_further_starts(recording: R
 def test_a_model_call_in_a_block_finishes_too(recording: Recording) -> None:
     async def main() -> None:
         async with trodo.wrap_agent("async") as run:
-            cancel_soon(recording, run.run_id)
+            cancel_soon(recording, run.run_id, calls=1)
             with trodo.span("call", kind="llm") as span:
                 await heard_of_it(span.run)
                 span.set_output("answer")
@@ -589,7 +595,7 @@ def test_a_model_call_in_a_block_finishes_too(recording: Recording) -> None:
 def test_a_streamed_model_call_finishes_while_its_items_are_taken(recording: Recording) -> None:
     async def main() -> None:
         async with trodo.wrap_agent("async") as run:
-            cancel_soon(recording, run.run_id)
+            cancel_soon(recording, run.run_id, calls=1)
             async for _item in streamed():
                 await asyncio.sleep(0.01)
 
@@ -600,10 +606,9 @@ def test_a_streamed_model_call_finishes_while_its_items_are_taken(recording: Rec
 
 def test_a_tool_in_flight_is_cancelled_at_once(recording: Recording) -> None:
     async def main() -> None:
-        async with trodo.wrap_agent("async") as run:
+        async with trodo.wrap_agent("async") as run, trodo.span("tool", kind="tool"):
             cancel_soon(recording, run.run_id)
-            async with trodo.span("tool", kind="tool"):
-                await forever()
+            await forever()
 
     with pytest.raises(RunCancelled):
         asyncio.run(main())
@@ -613,7 +618,7 @@ def test_a_tool_in_flight_is_cancelled_at_once(recording: Recording) -> None:
 def test_what_waits_after_a_failed_model_call_is_cancelled(recording: Recording) -> None:
     async def main() -> None:
         async with trodo.wrap_agent("async") as run:
-            cancel_soon(recording, run.run_id)
+            cancel_soon(recording, run.run_id, calls=1)
             with suppress(OSError):
                 async with trodo.span("call", kind="llm") as span:
                     await heard_of_it(span.run)
@@ -645,7 +650,7 @@ def test_a_branch_that_hears_of_the_cancel_leaves_the_call_beside_it_its_time(
 
     async def main() -> None:
         async with trodo.wrap_agent("async") as run:
-            cancel_soon(recording, run.run_id)
+            cancel_soon(recording, run.run_id, calls=2)
             if together == "gather":
                 await asyncio.gather(busy(), call(), slow())
             else:
@@ -672,7 +677,7 @@ def test_the_call_of_a_nested_run_finishes_when_the_outer_run_is_cancelled(recor
         async with trodo.wrap_agent("async") as run, asyncio.TaskGroup() as group:
             group.create_task(child("busy"))
             group.create_task(child("calling"))
-            cancel_soon(recording, run.run_id)
+            cancel_soon(recording, run.run_id, calls=1)
 
     with pytest.raises((RunCancelled, BaseExceptionGroup)):
         asyncio.run(main())
@@ -686,7 +691,7 @@ def test_a_tool_inside_of_a_model_call_does_not_start_and_does_not_wait_for_the_
 ) -> None:
     async def main() -> None:
         async with trodo.wrap_agent("async") as run:
-            cancel_soon(recording, run.run_id)
+            cancel_soon(recording, run.run_id, calls=1)
             await asking()
 
     with pytest.raises(RunCancelled):
@@ -697,7 +702,7 @@ def test_a_tool_inside_of_a_model_call_does_not_start_and_does_not_wait_for_the_
 def test_by_force_the_model_call_in_flight_is_cancelled_too(recording: Recording) -> None:
     async def main() -> None:
         async with trodo.wrap_agent("async") as run:
-            cancel_soon(recording, run.run_id, force=True)
+            cancel_soon(recording, run.run_id, calls=1, force=True)
             async with trodo.span("call", kind="llm"):
                 await forever()
 
@@ -709,7 +714,7 @@ def test_by_force_the_model_call_in_flight_is_cancelled_too(recording: Recording
 def test_a_timeout_around_a_model_call_still_ends_it_in_a_cancelled_run(recording: Recording) -> None:
     async def main() -> None:
         async with trodo.wrap_agent("async") as run:
-            cancel_soon(recording, run.run_id)
+            cancel_soon(recording, run.run_id, calls=1)
             with suppress(TimeoutError):
                 async with asyncio.timeout(0.3), trodo.span("call", kind="llm"):
                     await forever()

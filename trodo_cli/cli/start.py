@@ -38,8 +38,9 @@ def start_run(
 ) -> None:
     """Start an agent, print the run's id, and stay until it has ended.
 
-    The exit code is the run's result: 0 completed, 6 failed or lost, 7 cancelled. Ctrl-c asks the run to stop; a second
-    one ends it by force; so do SIGTERM and SIGHUP. On a server the run goes on without us.
+    The exit code is the run's result: 0 completed, 6 failed or lost, 7 cancelled.
+
+    Ctrl-c, SIGTERM and SIGHUP ask the run to stop, a second one ends it by force. On a server the run goes on by itself.
     """
     from trodo_cli.cli import output
     from trodo_cli.cli.records import EVENT_FIELDS, RUN_DETAIL_FIELDS

@@ -18,8 +18,8 @@ class Calls:
         self._open: set[object] = set()
         self._waiting: list[Callable[[], None]] = []
 
-    def __bool__(self) -> bool:
-        return bool(self._open)
+    def __len__(self) -> int:
+        return len(self._open)
 
     def __contains__(self, call: object) -> bool:
         return call in self._open

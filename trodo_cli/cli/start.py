@@ -40,7 +40,7 @@ def start_run(
 
     The exit code is the run's result: 0 completed, 6 failed or lost, 7 cancelled.
 
-    Ctrl-c, SIGTERM and SIGHUP ask the run to stop, a second one ends it by force. On a server the run goes on by itself.
+    Ctrl-c, SIGTERM and SIGHUP ask the run to stop, a second one ends it by force. On a server it goes on by itself.
     """
     from trodo_cli.cli import output
     from trodo_cli.cli.records import EVENT_FIELDS, RUN_DETAIL_FIELDS

@@ -1,5 +1,8 @@
 """`trodo db` and `trodo prune`, on a file and on a database."""
 
+from contextlib import closing
+
+import apsw
 import pytest
 
 from tests.cli.made import HOUR, run, run_id, span
@@ -39,6 +42,17 @@ def test_tables_are_made_checked_and_counted(cli: Cli, target: str) -> None:
     found = {row["table"]: row for row in cli.ok("db", "stats", "--json", "--target", target).json}
     assert {"runs", "spans", "payloads", "keys"} <= found.keys()
     assert found["spans"]["bytes"] > 0
+
+
+def test_spans_that_are_gone_are_found(cli: Cli) -> None:
+    place = str(cli.folder / "kept.db")
+    client = connect(place)
+    client.publish(run(1, "old", span("a"), span("b")), alive=False)
+    client.close()
+    with closing(apsw.Connection(place)) as connection:
+        connection.execute("DELETE FROM spans WHERE id = 'b'")
+    found = cli.run("db", "check", "--target", place)
+    assert (found.code, "has not the spans that it counts" in found.out) == (1, True)
 
 
 def test_a_server_is_not_pruned_from_afar(cli: Cli) -> None:

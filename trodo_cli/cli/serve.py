@@ -94,7 +94,7 @@ def serve(
     opened = partial(_opened, place, agents or [], limits)
     with closing(opened()) as client:
         if not is_local:
-            _check_keys(client, host)
+            _check_keys(client, host, "" if context.target.is_default else " --target …")
     reopen_log = _opened_log(log, log_format, log_level)
     site = _site(opened, listen(host, port), is_local, allow_host or [], reopen_log)
     shown = context.target.shown if workers == 1 else f"{context.target.shown} with {workers} workers"
@@ -202,10 +202,10 @@ def _opened_log(place: str | None, shape: str, level: str) -> Callable[[], None]
     return open_log(place, shape, level) if place else None
 
 
-def _check_keys(client: "Client", host: str) -> None:
-    """Others can reach this address, so somebody must have a key."""
+def _check_keys(client: "Client", host: str, where: str) -> None:
+    """Others can reach this address, so somebody must have a key; `where` is how it is made for this store."""
     if not any(key.revoked_ns is None for key in client.keys.list()):
         raise InvalidInput(
             f"others can reach {host}, and there is no key yet",
-            "make one first: trodo keys create --owner NAME --scope ingest,read,control",
+            f"make one first: trodo keys create --owner NAME --scope ingest,read,control{where}",
         )

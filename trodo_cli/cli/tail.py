@@ -122,6 +122,7 @@ class Following:
         self._announced = self._away = False
         self._output = Growing() if after == 0 else None
         """None: who goes on in the middle has read what there is."""
+        self._is_result_told = False
 
     def connection(self, state: "StreamState") -> None:
         """Tell when the server goes away, and when it is back."""
@@ -148,7 +149,8 @@ class Following:
         if self._output is None:
             self._output = Growing("" if run.is_terminal else value)
         more = self._output.more(value)
-        if more is None and run.is_terminal and value is not None:
+        if more is None and run.is_terminal and value is not None and not self._is_result_told:
+            self._is_result_told = True
             return value if isinstance(value, str) else json_value(value).decode()
         return more or ""
 

@@ -16,6 +16,7 @@ from trodo_cli.stores.rows import (
     read_cancel,
     run_row,
     run_values,
+    uncounted,
 )
 from trodo_cli.wire.values import storable_text
 
@@ -195,7 +196,7 @@ class PostgresTables(SpanTables):
             f" WHERE spans.owner = runs.owner AND spans.bucket = runs.received_ns / {BUCKET_NS}"
             " AND spans.run = runs.key)) LIMIT 10"
         )
-        return [f"run {run_id} of {owner} has not the spans that it counts" for owner, run_id in wrong]
+        return [uncounted(owner, run_id) for owner, run_id in wrong]
 
     # -- inside ------------------------------------------------------------------------------------
 

@@ -196,3 +196,8 @@ def key_row(row: Row) -> Key:
 
 def key_values(key: Key) -> tuple[Any, ...]:
     return (key.id, key.owner, ",".join(key.scopes), key.label, key.created_ns, key.revoked_ns)
+
+
+def uncounted(owner: str, run_id: str) -> str:
+    """What is wrong with a run of which spans are gone, or too many."""
+    return f"run {run_id} of {owner} has not the spans that it counts"

@@ -24,6 +24,7 @@ from trodo_cli.stores.rows import (
     span_key,
     span_row,
     span_values,
+    uncounted,
 )
 
 INDEXED_ENDING = 8
@@ -176,7 +177,13 @@ class SqliteTables(KeyTables):
 
     def check(self) -> list[str]:
         damage = [row[0] for row in self._fetched("PRAGMA integrity_check")]
-        return [] if damage == ["ok"] else damage
+        if damage != ["ok"]:
+            return damage
+        wrong = self._fetched(
+            "SELECT owner, id FROM runs WHERE traceless = 0 AND spans <> (SELECT count(*) FROM spans"
+            " WHERE spans.owner = runs.owner AND spans.run = runs.key) LIMIT 10"
+        )
+        return [uncounted(owner, run_id) for owner, run_id in wrong]
 
     # -- spans -----------------------------------------------------------------------------------
 

@@ -108,6 +108,7 @@ def _settle_span(span: Span) -> None:
     _settle_texts(
         span, ("name", "kind", "level", "model", "provider", "tool", "error", "error_type", "status_code")
     )
+    span.cost = None if span.cost is None else span.cost + 0.0  # there is one zero
     counts = msgspec.structs.astuple(span.usage) if span.usage else ()
     _check_range("span", span.started_ns, span.ended_ns, span.version, *counts)
 

@@ -43,6 +43,10 @@ class Unavailable(TrodoError):
     """When it said that it may be tried again."""
 
 
+class StoreUnavailable(Unavailable):
+    """The same of a database; the message names it and says what it said, which is for whoever runs it."""
+
+
 class StorageFull(Unavailable):
     """The store has no room to write; reading goes on."""
 

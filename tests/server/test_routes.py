@@ -10,6 +10,7 @@ import pytest
 from tests.contract.events import cancel_request, payload, run_start, span_end, span_start
 from tests.server.running import Raw
 from tests.server.served import NATIVE, NORTH, Served, finished_run, lines, live_run, request, served
+from trodo_cli.errors import StoreUnavailable
 from trodo_cli.model import ids
 from trodo_cli.query.plan import Cursor
 
@@ -406,3 +407,19 @@ def test_requests_on_one_connection_are_answered_in_order(server: Served) -> Non
     with Raw(server.port) as raw:
         raw.send(b"".join(sent))
         assert [raw.answer().status for _ in sent] == [200, 200, 204, 404]
+
+
+def test_who_asks_learns_nothing_of_a_store_that_is_away(
+    fresh: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise StoreUnavailable(
+            "the PostgreSQL database secret at secret.host cannot be used now", "try again"
+        )
+
+    monkeypatch.setattr(fresh.local.hub.store, "describe", away)
+    monkeypatch.setattr(fresh.local.hub.store, "list_runs", away)
+    for path in ("/health", "/runs"):
+        answer = fresh.ask("GET", path)
+        assert (answer.status, answer["retry-after"], b"secret" in answer.body) == (503, "1", False)
+    assert "secret.host" in caplog.text, "but whoever runs it does"

@@ -14,7 +14,7 @@ from tests.contract.reading import OWNER, append, numbers, run_of
 from tests.postgres import PostgresServer, empty, new_place, new_server
 from trodo_cli.client import connect
 from trodo_cli.client.local import LocalClient
-from trodo_cli.errors import InvalidInput, StorageFull, TrodoError, Unavailable
+from trodo_cli.errors import InvalidInput, StorageFull, StoreUnavailable, TrodoError, Unavailable
 from trodo_cli.query.plan import RunFilter
 from trodo_cli.stores.base import Store
 from trodo_cli.stores.postgres import PostgresStore
@@ -141,7 +141,7 @@ def test_a_batch_whose_answer_is_lost_after_the_commit_is_known_when_it_is_sent_
 
 @pytest.mark.parametrize(
     ("code", "kind"),
-    [("53100", StorageFull), *((code, Unavailable) for code in ("57014", "55P03", "25006", "53200"))],
+    [("53100", StorageFull), *((code, StoreUnavailable) for code in ("57014", "55P03", "25006", "53200"))],
 )
 def test_what_the_database_refuses_is_said_in_our_words_and_nothing_is_stored(
     fresh: str, code: str, kind: type[TrodoError]

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from trodo_cli import __version__
-from trodo_cli.errors import NotFound, Unavailable
+from trodo_cli.errors import NotFound
 from trodo_cli.model.event import Event
 from trodo_cli.server import agents, ingest, otlp, runs, stream, traces, trodo
 from trodo_cli.server.auth import Principal, check_scope, secret_of
@@ -182,10 +182,6 @@ def _health(service: Service) -> Endpoint:
     async def handle(_request: Request) -> Response:
         try:
             about = await in_thread(service.health)
-        except (
-            Unavailable
-        ):  # whoever asks here has shown no key: where the store is, is none of their business
-            return error_answer(Unavailable("the store cannot be used now", "try again"))
         except Exception as error:
             return error_answer(error)
         return answer({"status": "ok", "service": "trodo", "version": __version__, **about}, native=False)

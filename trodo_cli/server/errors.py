@@ -13,6 +13,7 @@ from trodo_cli.errors import (
     InvalidInput,
     NotFound,
     StorageFull,
+    StoreUnavailable,
     TrodoError,
     Unauthorized,
     Unavailable,
@@ -46,6 +47,9 @@ def error_answer(error: Exception) -> Response:
         return Response(status_code=400)
     if isinstance(error, Forbidden):
         return failure(403, error.message, "FORBIDDEN")
+    if isinstance(error, StoreUnavailable):
+        logger.error("%s", error.message)
+        return failure(503, "the store cannot be used now", "UNAVAILABLE", error.hint, RETRY_SECONDS[503])
     if isinstance(error, TrodoError):
         status, code = next(found for kind in type(error).__mro__ if (found := _ANSWERS.get(kind)))
         return failure(status, error.message, code, error.hint, RETRY_SECONDS.get(status))

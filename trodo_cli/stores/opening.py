@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import apsw
 
-from trodo_cli.errors import InvalidInput, NotFound, StorageFull, Unavailable
+from trodo_cli.errors import InvalidInput, NotFound, StorageFull, StoreUnavailable, Unavailable
 from trodo_cli.model import ids
 from trodo_cli.stores.schema import APPLICATION_ID, MIGRATIONS
 
@@ -99,15 +99,17 @@ def in_our_words(path: Path | None) -> Iterator[None]:
     except apsw.FullError:
         raise StorageFull(f"no room to write to {place}", "free some space; nothing was lost") from None
     except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError, apsw.AuthError) as error:
-        raise Unavailable(f"cannot open {place} for writing: {error}", _ELSEWHERE) from None
+        raise StoreUnavailable(f"cannot open {place} for writing: {error}", _ELSEWHERE) from None
     except apsw.BusyError:
-        raise Unavailable(f"{place} is held by another process", "try again when it has finished") from None
+        raise StoreUnavailable(
+            f"{place} is held by another process", "try again when it has finished"
+        ) from None
     except apsw.IOError as error:
         raise StorageFull(f"cannot write to {place}: {error}", "check the disk; nothing was lost") from None
     except apsw.CorruptError:
-        raise Unavailable(f"{place} is damaged", "move it aside and restore a copy") from None
+        raise StoreUnavailable(f"{place} is damaged", "move it aside and restore a copy") from None
     except apsw.Error as error:
-        raise Unavailable(
+        raise StoreUnavailable(
             f"{place} does not work as it should: {error}", "move it aside and begin a new one"
         ) from error
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from trodo_cli.errors import InvalidInput, StorageFull, Unavailable
+from trodo_cli.errors import InvalidInput, StorageFull, StoreUnavailable
 from trodo_cli.stores.postgres_hint import Hint
 from trodo_cli.stores.postgres_pool import Pool
 from trodo_cli.stores.postgres_schema import MIGRATIONS
@@ -63,7 +63,7 @@ class PostgresDatabase:
                 break
             except again:
                 if attempt == ATTEMPTS:
-                    raise Unavailable(f"{self._place} is too busy", _AGAIN) from None
+                    raise StoreUnavailable(f"{self._place} is too busy", _AGAIN) from None
         self._hint.tell()
         return result
 
@@ -195,15 +195,15 @@ def in_our_words(place: str) -> Iterator[None]:
         errors.InvalidAuthorizationSpecification,
         errors.InsufficientPrivilege,
     ) as error:
-        raise Unavailable(
+        raise StoreUnavailable(
             f"the {place} lets us not in: {_said(error)}", "check user, password and rights"
         ) from None
     except (psycopg.OperationalError, errors.InternalError) as error:
-        raise Unavailable(f"the {place} cannot be used now: {_said(error)}", _AGAIN) from None
+        raise StoreUnavailable(f"the {place} cannot be used now: {_said(error)}", _AGAIN) from None
     except errors.DataError as error:
         raise InvalidInput(f"the {place} cannot hold that: {_said(error)}", "leave it out") from None
     except psycopg.Error as error:
-        raise Unavailable(f"the {place} does not work as it should: {_said(error)}", _AGAIN) from error
+        raise StoreUnavailable(f"the {place} does not work as it should: {_said(error)}", _AGAIN) from error
 
 
 def _said(error: BaseException) -> str:

@@ -103,6 +103,7 @@ def test_nothing_else_is_hosted(place: Place, place_named: str) -> None:
     [
         "postgresql://ann:hunter2@db/runs", "postgresql://ann:hun@ter2@db/runs", "postgresql://:hunter2@db/runs",
         "https://ann:hunter2@host", "postgresql://db/runs?user=ann&password=hunter2&sslmode=require",
+        "postgresql://ann:hun/ter2@db/runs", "postgresql://ann:hun@/ter2@db/runs",
         "postgresql://db/runs?sslpassword=hunter2", "https://host/x?API_KEY=hunter2#end",
     ],
 )  # fmt: skip

@@ -55,7 +55,7 @@ def report(error: TrodoError) -> ExitCode:
     note(f"trodo: {error.message}")
     if error.hint:
         note(f"       {error.hint}")
-    return _CODES.get(type(error), ExitCode.ERROR)
+    return next((_CODES[kind] for kind in type(error).__mro__ if kind in _CODES), ExitCode.ERROR)
 
 
 def usage(message: str, command: str) -> ExitCode:

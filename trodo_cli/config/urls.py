@@ -9,7 +9,9 @@ from trodo_cli.errors import InvalidInput
 _SERVER = r"(https?)://(?:[^/?#@\\\s]*@)?(\[[0-9a-f:.]+\]|[\w.-]+)(?::([0-9]{1,5}))?(?:[/?#].*)?"
 _PORTS = {"http": 80, "https": 443}
 _PASSWORD = r"(://[^/@:]*):[^/]*@"
-_PASSWORD_IN_QUERY = r"(?i)([?&](?:\w*password|\w*key|token)=)[^&#]*"
+_PASSWORD_OF_DATABASE = r"(?i)^(postgres(?:ql)?:/*[^:@/]*):.*@"
+"""Also one in which `/` and `@` stand as they are."""
+_PASSWORD_IN_QUERY = r"(?i)((?:^|[?&\s])(?:\w*password|\w*key|token)=)[^&#\s]*"
 
 
 def is_url(place: str) -> bool:
@@ -30,7 +32,8 @@ def is_request_url(text: str) -> bool:
 
 def without_password(place: str) -> str:
     """A target as it may be shown."""
-    return re.sub(_PASSWORD_IN_QUERY, r"\1***", re.sub(_PASSWORD, r"\1:***@", place))
+    bare = re.sub(_PASSWORD, r"\1:***@", re.sub(_PASSWORD_OF_DATABASE, r"\1:***@", place))
+    return re.sub(_PASSWORD_IN_QUERY, r"\1***", bare)
 
 
 def checked_origin(place: str) -> str:

@@ -155,11 +155,14 @@ def _place_of(url: str) -> str:
     try:
         parts = conninfo_to_dict(url)
     except psycopg.Error:
+        parts = {"host": "@"}
+    name, host = str(parts.get("dbname") or "(its default)"), str(parts.get("host") or "its default host")
+    if "@" in name + host:
         raise InvalidInput(
             "the URL of the PostgreSQL database cannot be read",
             "write it as postgresql://USER@HOST:5432/DATABASE, special characters as %XX",
-        ) from None
-    return f"PostgreSQL database {parts.get('dbname') or '(its default)'} at {parts.get('host') or 'its default host'}"
+        )
+    return f"PostgreSQL database {name} at {host}"
 
 
 _inherited: list[object] = []

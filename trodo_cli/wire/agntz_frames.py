@@ -18,7 +18,6 @@ from trodo_cli.model.span import Span, opened_span
 from trodo_cli.model.trace import Trace
 from trodo_cli.wire.agntz import (
     result_object,
-    run_object,
     span_object,
     sse_json,
     summary_object,
@@ -99,11 +98,6 @@ def run_events(event: Event, run: Run, told: Told) -> list[Frame]:
             return [_run_frame("tool-call-end", event, toolCall=_tool_call(span) | _tool_outcome(span))]
         case _:
             return []
-
-
-def run_snapshot(run: Run, root_id: str, depth: int) -> Frame:
-    """The only frame of a run stream that is asked for when the run has ended."""
-    return "snapshot", run_object(run, root_id=root_id, depth=depth)
 
 
 def trace_snapshot(trace: Trace, owner: str) -> Frame:

@@ -1,8 +1,5 @@
 """`trodo tail`: a run's events as they happen."""
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
@@ -10,6 +7,7 @@ import typer
 from trodo_cli.cli.context import Context
 from trodo_cli.cli.diagnostics import ExitCode, note
 from trodo_cli.cli.explore import can_explore, explore
+from trodo_cli.cli.interrupts import uninterrupted
 from trodo_cli.cli.options import Json, RunReference, Target, whole_number
 from trodo_cli.errors import NotFound
 from trodo_cli.model.event import Event, RunEnd, RunStart, TraceDone
@@ -90,7 +88,7 @@ def _follow(
     )
     for event in stream:
         more = _more_output(context, following, event) if fields is None else ""
-        with _uninterrupted():
+        with uninterrupted():  # nobody shall read an event twice
             if fields is not None:
                 output.write_json(event_record(event, fields))
             else:
@@ -168,16 +166,6 @@ class Following:
             note(f"{self.run_id} is lost: it gave no sign of life for {silence}")
             note(f"       should it come back: trodo tail {self.run_id} --since {self.last_seq}")
         return RESULTS.get(self.status, ExitCode.OK)
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Ctrl-c waits until an event is written and counted, so that nobody reads it twice."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _awaited(context: Context, reference: str | None) -> str:

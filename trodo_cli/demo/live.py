@@ -5,6 +5,7 @@ from collections.abc import Callable
 from itertools import count, cycle
 
 import trodo_cli as trodo
+from trodo_cli.cli.interrupts import uninterrupted
 from trodo_cli.demo import model, tools
 
 ROUND_SECONDS = 0.5
@@ -28,9 +29,11 @@ def run(announce: Callable[[str], None], seconds: float, pace: float) -> None:
         input=[{"role": "user", "content": f"Look at installed packages for {seconds:g} seconds."}],
     ) as run:
         announce(run.run_id)
-        packages: list[str] = tools.list_packages()
+        with uninterrupted():
+            packages: list[str] = tools.list_packages()
         for number, package in zip(count(1), cycle(packages), strict=False):
-            look_at(number, package, pace)
+            with uninterrupted():
+                look_at(number, package, pace)
             rest_until(begun + min(number * ROUND_SECONDS, seconds))
             if time.monotonic() - begun >= seconds:
                 break
@@ -49,7 +52,7 @@ def look_at(number: int, package: str, pace: float) -> None:
 
 
 def rest_until(moment: float) -> None:
-    """Sleep in short naps: between two spans only `check_cancelled` hears a cancel request."""
+    """Sleep in short naps, which ctrl-c ends; of a cancel request only `check_cancelled` hears between two spans."""
     while (left := moment - time.monotonic()) > 0:
         trodo.check_cancelled()
         time.sleep(min(left, NAP_SECONDS))

@@ -9,9 +9,14 @@ from trodo_cli.cli.interrupts import uninterrupted
 
 def test_ctrl_c_comes_when_the_step_is_done() -> None:
     done = []
-    with pytest.raises(KeyboardInterrupt), uninterrupted():
-        signal.raise_signal(signal.SIGINT)
-        done.append("the whole step")
+
+    def step() -> None:
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+            done.append("the whole step")
+
+    with pytest.raises(KeyboardInterrupt):
+        step()
     assert done == ["the whole step"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -27,7 +32,11 @@ def test_ctrl_c_that_is_not_for_this_program_stays_so() -> None:
 
 
 def test_a_step_that_breaks_says_so_below_ctrl_c() -> None:
-    with pytest.raises(KeyboardInterrupt) as told, uninterrupted():
-        signal.raise_signal(signal.SIGINT)
-        raise ValueError("broken")
+    def step() -> None:
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+            raise ValueError("broken")
+
+    with pytest.raises(KeyboardInterrupt) as told:
+        step()
     assert isinstance(told.value.__context__, ValueError)

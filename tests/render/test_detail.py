@@ -1,11 +1,15 @@
-"""What `trodo runs show` prints."""
+"""What `trodo runs show` and `trodo agents show` print."""
 
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.render.made import RUN_ID, at, payload, run, texts
+from trodo_cli.model.agent import Agent
 from trodo_cli.model.run import Totals
-from trodo_cli.render.detail import run_detail
+from trodo_cli.render.detail import agent_detail, run_detail
 from trodo_cli.render.safe import is_safe
 from trodo_cli.render.theme import ASCII, UNICODE, line_cells
 
@@ -40,6 +44,70 @@ def test_the_details_are_inert_and_keep_to_the_width_whatever_the_run_says(text,
     said = payload(input=text, output={text: text})
     one = run("failed", agent=text, error=text, session=text, tags=(text, text), payload=said)
     for line in run_detail(one, glyphs, at(9), width=width):
+        [shown] = texts([line])
+        assert is_safe(shown)
+        assert "\n" not in shown
+        assert line_cells(line) <= width
+
+
+def an_agent(**parts: object) -> Agent:
+    """What an order takes, besides what is said here."""
+    takes = {
+        "type": "object", "required": ["item", "options"],
+        "properties": {
+            "item": {"type": "string"}, "count": {"type": "integer", "default": 1},
+            "options": {"type": "object", "properties": {"gift": {"type": "boolean"}}, "required": ["gift"]},
+        },
+    }  # fmt: skip
+    said = {"id": "order", "description": "Buys it.\nOnce.", "source": "agents/shop.py", "input": takes}
+    return Agent(**{**said, "output": {"type": "array", "items": {"type": "string"}}, **parts})
+
+
+def test_an_agent_says_what_it_takes_and_how_it_is_started() -> None:
+    assert texts(agent_detail(an_agent(), UNICODE)) == [
+        "agent        order",
+        "kind         function",
+        "source       agents/shop.py",
+        "description  Buys it.",
+        "             Once.",
+        "takes        item     text, required",
+        "             count    integer, else 1",
+        "             options  JSON, required",
+        "gives        {",
+        '               "type": "array",',
+        '               "items": {"type": "string"}',
+        "             }",
+        'start it     trodo runs start order --input \'{"item": "", "options": {"gift": false}}\'',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("takes", "told", "words"),
+    [
+        ({}, "anything", ""),
+        ({"type": "object", "properties": {}}, "nothing", ""),
+        ({"type": "integer"}, "integer", " --input 0"),
+        ({"type": "integer", "default": 3}, "integer, else 3", ""),
+        ({"type": "array"}, '{"type": "array"}', " --input '[]'"),
+    ],
+)
+def test_an_agent_that_takes_a_single_value_or_none(takes: dict[str, Any], told: str, words: str) -> None:
+    lines = texts(agent_detail(an_agent(input=takes, description="", output={}), UNICODE))
+    assert lines[3:] == [
+        f"takes        {told}",
+        "gives        anything",
+        f"start it     trodo runs start order{words}",
+    ]
+
+
+@given(st.text(), st.integers(40, 100), st.sampled_from([UNICODE, ASCII]))
+def test_an_agent_is_inert_and_keeps_to_the_width_whatever_its_server_says(text, width, glyphs) -> None:
+    takes = {
+        "type": "object",
+        "properties": {text: {"enum": [text]}, "x": {"default": text, "type": "string"}},
+    }
+    said = an_agent(id=text, kind=text, source=text, description=text, input=takes, output={text: text})
+    for line in agent_detail(said, glyphs, width=width):
         [shown] = texts([line])
         assert is_safe(shown)
         assert "\n" not in shown

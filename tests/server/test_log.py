@@ -69,6 +69,7 @@ def test_nothing_that_was_sent_is_in_it(noted: Program) -> None:
         ("GET", f"/runs/{CANARY}"), ("GET", f"/runs?q={CANARY}"), ("GET", f"/{CANARY}"),
         ("GET", "/runs", key), ("GET", f"/runs/a%0d%0a{CANARY}"), ("GET", "/runs", f"x-request-id: {CANARY} x"),
         ("GET", "/runs", f"x-request-id: {CANARY}\x1b[2J"), ("GET", "/runs", f"user-agent: {CANARY}"),
+        ("GET", "/runs", f"x-request-id: {noted.key}"),
     ):  # fmt: skip
         noted.ask(method, target, *headers)
     noted.ask("POST", "/v1/events", body=body + f"\n{CANARY}".encode())

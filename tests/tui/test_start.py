@@ -20,10 +20,10 @@ from trodo_cli.client.local import LocalClient
 from trodo_cli.client.starter import LocalAgents
 from trodo_cli.errors import InvalidInput
 from trodo_cli.model.agent import Agent
+from trodo_cli.render.form import Field, Form
 from trodo_cli.render.safe import safe_line
 from trodo_cli.render.theme import UNICODE
 from trodo_cli.tui.app import Explorer
-from trodo_cli.tui.form import Field, Form
 from trodo_cli.tui.screens.start import StartScreen
 
 ORDERS = """

@@ -35,7 +35,8 @@ def list_agents(agents: Agents = None, json: Json = None, target: Target = None)
     elif rows:
         output.write_columns(rows, fields)
     elif not broken:
-        note("no agents; name where they are with --agents, or `agents` in the project's trodo.toml")
+        place = "the server: trodo serve --agents" if context.target.is_hosted else "--agents"
+        note(f"no agents; name where they are with {place}, or `agents` in the project's trodo.toml")
     if broken and not rows:
         raise typer.Exit(ExitCode.ERROR)
 
@@ -51,11 +52,17 @@ def show_agent(
     from trodo_cli.cli import output
 
     fields = output.chosen(_DETAIL_FIELDS, json) if json else _DETAIL_FIELDS
-    found = Context(target, agents=agents, create=True).client.agents.get(agent)
+    context = Context(target, agents=agents, create=True)
+    found = context.client.agents.get(agent)
     if json:
         output.write_json(output.record(found, fields))
-    else:
+        return
+    if not context.is_terminal:
         output.write_pairs(found, fields)
+        return
+    from trodo_cli.render.detail import agent_detail
+
+    output.write_lines(agent_detail(found, context.glyphs, width=context.width), colour=context.colour)
 
 
 _FIELDS: "Fields" = {

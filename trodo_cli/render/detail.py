@@ -1,28 +1,44 @@
-"""All that is known of one run, as keys and values; what nobody knows has no key."""
+"""All that is known of one run or agent, as keys and values; what nobody knows has no key."""
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterable, Iterator
+from typing import Any
 
+from trodo_cli.model.agent import Agent
 from trodo_cli.model.run import Run
 from trodo_cli.render.excerpt import LINE_LIMIT, details_of, excerpt, message, pretty, short_line
 from trodo_cli.render.facts import error_text, feedback_text, run_money, run_time, run_usage, took
+from trodo_cli.render.form import Field, Form
 from trodo_cli.render.format import age, counted, iso
 from trodo_cli.render.theme import Glyphs, Line, Piece, plain, status_role
 
 _KEY_CELLS = 13
 
+Detail = tuple[str, list[Line]]
+"""A key and the lines of its value, each a single piece."""
+
 
 def run_detail(run: Run, glyphs: Glyphs, now_ns: int, *, width: int | None = None) -> list[Line]:
     """What `trodo runs show` prints: one key a line, a long value going on below itself."""
+    return _keyed(run_details(run, glyphs, now_ns), glyphs, width)
+
+
+def agent_detail(agent: Agent, glyphs: Glyphs, *, width: int | None = None) -> list[Line]:
+    """What `trodo agents show` prints: what the agent is for, what it takes and gives, and how it is started."""
+    return _keyed(_agent_details(agent, glyphs), glyphs, width)
+
+
+def _keyed(details: Iterable[Detail], glyphs: Glyphs, width: int | None) -> list[Line]:
     room = None if width is None else max(width - _KEY_CELLS, 20)
     lines: list[Line] = []
-    for key, values in run_details(run, glyphs, now_ns):
+    for key, values in details:
         broken = [part for line in values for part in _broken(line, glyphs, room)]
         for name, value in zip((key, *[""] * (len(broken) - 1)), broken, strict=True):
             lines.append([(f"{name:{_KEY_CELLS}}", "muted"), *value])
     return lines
 
 
-def run_details(run: Run, glyphs: Glyphs, now_ns: int) -> Iterator[tuple[str, list[Line]]]:
+def run_details(run: Run, glyphs: Glyphs, now_ns: int) -> Iterator[Detail]:
     """Each key with the lines of its value."""
     for key, piece in _facts(run, glyphs, now_ns):
         if piece[0]:
@@ -37,6 +53,37 @@ def run_details(run: Run, glyphs: Glyphs, now_ns: int) -> Iterator[tuple[str, li
     ):
         if value is not None:
             yield key, excerpt(pretty(value), glyphs, None, LINE_LIMIT)
+
+
+def _agent_details(agent: Agent, glyphs: Glyphs) -> Iterator[Detail]:
+    form = Form(agent.input)
+    yield "agent", [[(short_line(agent.id, glyphs), "accent")]]
+    yield "kind", [[(short_line(agent.kind, glyphs), None)]]
+    yield "source", [[(short_line(agent.source, glyphs), None)]]
+    if agent.description:
+        yield "description", message(agent.description, None, glyphs, None, LINE_LIMIT)
+    yield "takes", _shape(form, agent.input, glyphs)
+    yield "gives", _shape(Form(agent.output), agent.output, glyphs)
+    words = ["trodo", "runs", "start", short_line(agent.id, glyphs)]
+    if form.example not in ("", "{}"):
+        words += ["--input", form.example]
+    yield "start it", [[(shlex.join(words), "accent")]]
+
+
+def _shape(form: Form, schema: dict[str, Any], glyphs: Glyphs) -> list[Line]:
+    """A line a field; of a single one whose kind says little, its schema."""
+    if not form.is_object and form.fields[0].kind == "JSON":
+        return excerpt(pretty(schema) if schema else "anything", glyphs, None, LINE_LIMIT)
+    if not form.fields:
+        return [[("nothing", "muted")]]
+    room = max(len(short_line(field.name, glyphs)) for field in form.fields)
+    return [[(_field_text(field, room, glyphs), None)] for field in form.fields]
+
+
+def _field_text(field: Field, room: int, glyphs: Glyphs) -> str:
+    name, kind = short_line(field.name, glyphs), short_line(field.kind, glyphs)
+    begin = f", else {short_line(field.begin, glyphs)}" if field.begin and not field.is_required else ""
+    return f"{name:{room}}  {kind}{', required' if field.is_required and name else begin}".strip()
 
 
 def _facts(run: Run, glyphs: Glyphs, now_ns: int) -> list[tuple[str, Piece]]:

@@ -34,6 +34,12 @@ _ANSWERS: dict[type[TrodoError], tuple[int, str]] = {
 
 RETRY_SECONDS = {503: 1, 507: 5}
 
+_OF_THE_STORE: dict[type[TrodoError], str] = {
+    StorageFull: "the store has no room",
+    StoreUnavailable: "the store cannot be used now",
+}
+"""What clients hear of a store's trouble."""
+
 
 class Forbidden(Unauthorized):
     """A good key that may not do this."""
@@ -47,14 +53,25 @@ def error_answer(error: Exception) -> Response:
         return Response(status_code=400)
     if isinstance(error, Forbidden):
         return failure(403, error.message, "FORBIDDEN")
-    if isinstance(error, StoreUnavailable):
-        logger.error("%s", error.message)
-        return failure(503, "the store cannot be used now", "UNAVAILABLE", error.hint, RETRY_SECONDS[503])
     if isinstance(error, TrodoError):
         status, code = next(found for kind in type(error).__mro__ if (found := _ANSWERS.get(kind)))
-        return failure(status, error.message, code, error.hint, RETRY_SECONDS.get(status))
+        return failure(status, told(error), code, error.hint, RETRY_SECONDS.get(status))
     _note(error)
     return failure(500, "the server failed; its log says where", "INTERNAL")
+
+
+def told(error: TrodoError) -> str:
+    """What a client may read of an error. What a store said, which names hosts and paths, is for the log alone."""
+    message = _OF_THE_STORE.get(type(error))
+    if message is None:
+        return error.message
+    logger.error("%s", error.message)
+    return message
+
+
+def no_room(error: StorageFull) -> Refused:
+    """A full store for senders that know no 507: for them it is a server that cannot take it now."""
+    return Refused(503, told(error), retry_after=RETRY_SECONDS[507])
 
 
 def failure(status: int, message: str, code: str, hint: str = "", retry_after: int | None = None) -> Response:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from trodo_cli.errors import StorageFull
 from trodo_cli.server.call import Call, in_thread
+from trodo_cli.server.errors import no_room
 from trodo_cli.server.limits import MIB, Refused, check_shape
 from trodo_cli.wire.otlp import protobuf, text
 from trodo_cli.wire.otlp.events import events_of
@@ -19,8 +20,6 @@ MAX_JSON_PARTS = 500_000
 
 MAX_JSON_LEVELS = 400
 """Of arrays and objects; a value takes four for each level of its own, and one that nests too deeply costs its span."""
-
-FULL_SECONDS = 5
 
 
 class TraceExport(msgspec.Struct, rename="camel"):
@@ -84,6 +83,6 @@ def _taken(call: Call, encoding: Encoding, body: bytes) -> Export:
     try:
         call.client.publish(events_of(export))
     except StorageFull as error:
-        raise Refused(503, error.message, retry_after=FULL_SECONDS) from None
+        raise no_room(error) from None
     call.service.board.taken(refused=export.refused)
     return export

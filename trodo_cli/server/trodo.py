@@ -14,7 +14,7 @@ from trodo_cli.errors import InvalidInput, StorageFull
 from trodo_cli.model import ids
 from trodo_cli.model.event import Event
 from trodo_cli.server.call import Call, answer, in_thread
-from trodo_cli.server.errors import RETRY_SECONDS
+from trodo_cli.server.errors import no_room
 from trodo_cli.server.limits import Refused, check_batch, check_shape
 from trodo_cli.wire.trodo import Reader
 from trodo_cli.wire.trodo_batch import (
@@ -78,7 +78,7 @@ async def _answered(call: Call, take: Take) -> Response:
     try:
         return answer(await in_thread(_taken, call, take, body), native=False)
     except StorageFull as error:
-        raise Refused(503, error.message, retry_after=RETRY_SECONDS[507]) from None
+        raise no_room(error) from None
 
 
 def _taken(call: Call, take: Take, body: bytes) -> Taken | Results:

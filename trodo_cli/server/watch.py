@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trodo_cli.model import ids
+from trodo_cli.model.key import is_secret
 from trodo_cli.server.board import Board
 
 UNROUTED = ("-", "-")
@@ -22,7 +23,7 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 """Of the request that is answered now."""
 
 _SEEN = "trodo.seen"
-_GOOD_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+_GOOD_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 class Seen:
@@ -93,6 +94,7 @@ class Watch:
 
 
 def _id_of(scope: Scope) -> str:
-    """The id that a proxy gave the request, if it is a plain word; else one of our own."""
+    """The id that a proxy gave the request, if it is a plain word and no key; else one of our own."""
     given = [value for name, value in scope["headers"] if name == b"x-request-id"]
-    return given[0].decode() if len(given) == 1 and _GOOD_ID.fullmatch(given[0]) else ids.new_span_id()
+    word = given[0].decode("latin-1") if len(given) == 1 else ""
+    return word if _GOOD_ID.fullmatch(word) and not is_secret(word) else ids.new_span_id()

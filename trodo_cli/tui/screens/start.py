@@ -12,9 +12,9 @@ from textual.widgets import Input, Static
 from trodo_cli.errors import TrodoError
 from trodo_cli.model.agent import Agent
 from trodo_cli.render.excerpt import first_line, short_line
+from trodo_cli.render.form import Field, Form
 from trodo_cli.render.safe import safe_line
 from trodo_cli.render.theme import Glyphs, Line, fitted_line
-from trodo_cli.tui.form import Field, Form
 from trodo_cli.tui.paint import text
 from trodo_cli.tui.screens.modal import Modal
 from trodo_cli.tui.widgets.lines import Lines

@@ -56,13 +56,15 @@ class Form:
     """The fields of one input: of an object one a property, else a single one."""
 
     def __init__(self, schema: Schema) -> None:
-        self._is_object = False
+        self.is_object = False
         self.fields = self._read(schema)
+        self.example = "" if "default" in schema else _skeleton_text(schema)
+        """The least JSON that may fit; empty where anything does, nothing too."""
 
     def value(self, texts: Sequence[str]) -> Any:
         """The input that was typed, a text a field; an empty one says nothing. Raises `InvalidInput` for bad JSON."""
         said = {field.name: field.read(text) for field, text in zip(self.fields, texts, strict=True) if text}
-        return said if self._is_object else said.get("", msgspec.UNSET)
+        return said if self.is_object else said.get("", msgspec.UNSET)
 
     def _read(self, schema: Schema) -> list[Field]:
         shape = _resolved(schema, schema)
@@ -72,7 +74,7 @@ class Form:
         if shape.get("type") == "object" and isinstance(properties, dict) and len(properties) <= MAX_FIELDS:
             required = shape.get("required", [])
             if all(properties):
-                self._is_object = True
+                self.is_object = True
                 return [_field(name, part, schema, name in required) for name, part in properties.items()]
         return [Field("", "JSON", "default" not in schema, _skeleton_text(schema))]
 

@@ -113,6 +113,19 @@ def test_a_password_is_not_shown(place: Place, url: str) -> None:
     assert shown.startswith(url.split("://")[0])
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["host=db user=ann password=hunter2", "PASSWORD = hunter2", "postgresql:/ann:hunter2@db", "postgres:x"],
+)
+def test_other_ways_to_name_a_database_are_no_file_with_a_password_in_its_name(
+    place: Place, words: str
+) -> None:
+    with pytest.raises(InvalidInput, match="neither a URL of PostgreSQL nor the path") as refusal:
+        config.target(words)
+    assert "hunter2" not in refusal.value.message + refusal.value.hint
+    assert config.target(f"./{words}").place.endswith(words)
+
+
 @pytest.mark.parametrize("url", ["http://host:4318/a@b", "https://ann@host/x?limit=5", "/a:b@c.db"])
 def test_what_is_no_password_is_shown(place: Place, url: str) -> None:
     assert config.target(url).shown == url

@@ -1,11 +1,17 @@
 """Where our files are. `TRODO_HOME` puts all of them under one folder."""
 
 import os
+import re
 from pathlib import Path
 
 from trodo_cli.errors import InvalidInput
 
 DATABASE_NAME = "trodo.db"
+
+_MEANT_FOR_POSTGRESQL = re.compile(
+    r"(?i)postgres(?:ql)?:(?!//)|\s*(?:\w.*\s)?(?:host|hostaddr|dbname|user|password|service)\s*="
+)
+"""What its other clients take, and what would be the name of a file here, with a password in it."""
 
 
 def data_folder() -> Path:
@@ -53,7 +59,15 @@ def credentials_file() -> Path:
 
 
 def settled_place(place: str, folder: Path | None = None) -> str:
-    """A target that means the same after a change of folder: a path is made absolute, from `folder` on."""
+    """A target that means the same after a change of folder: a path is made absolute, from `folder` on.
+
+    Raises `InvalidInput` for a PostgreSQL database that is not named by its URL, and for the home of nobody.
+    """
+    if _MEANT_FOR_POSTGRESQL.match(place):
+        raise InvalidInput(
+            "this target is neither a URL of PostgreSQL nor the path of a file",
+            "write postgresql://USER@HOST/DATABASE; a file of such a name as ./NAME",
+        )
     if "://" in place or place == "memory:":
         return place
     return str(absolute_path(str(folder / place) if folder and place[:1] != "~" else place, "the target"))

@@ -74,6 +74,15 @@ def test_pages_and_then_events_make_what_the_store_has(
     client.close()
 
 
+def test_what_moves_below_a_span_that_is_yet_to_come_counts_for_both() -> None:
+    picture = Picture(run())
+    picture.complete()
+    told = {"kind": "model", "usage": Usage(input=1)}
+    for number, (name, parent) in enumerate([("call", None), ("call", "wrapper"), ("wrapper", None)]):
+        picture.apply(span_end("r", name, parent_id=parent, version=number, **told))
+    assert (picture.run.totals.spans, picture.run.totals.input_tokens) == (2, 1)
+
+
 def test_until_all_spans_have_come_the_totals_are_those_of_the_store() -> None:
     client = LocalClient(SqliteStore(None), "local")
     client.publish([run_start("r"), *(span_end("r", str(number)) for number in range(9))])

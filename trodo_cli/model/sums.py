@@ -75,7 +75,8 @@ class Sums:
         for name in Totals.__struct_fields__:
             setattr(self.totals, name, getattr(counted, name))
         if self._is_spoilt:
-            self.added = self._marks = wrapping_ids(spans)
+            self._marks = wrapping_ids(spans)
+            self.added = set(self._marks)
             self.is_recounted, self._is_spoilt = True, False
 
     def _mark(self, span_id: str | None) -> None:

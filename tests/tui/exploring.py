@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from textual.events import Key
+from textual.keys import key_to_character
 from textual.pilot import Pilot
 
 from trodo_cli.client.local import LocalClient
@@ -32,6 +34,11 @@ class Exploring:
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
         await self.pilot.pause()
+
+    def burst(self, *keys: str) -> None:
+        """Press keys as a program does, or a line that stutters: nobody waits for what one of them does."""
+        for key in keys:
+            self.app.post_message(Key("space" if key == " " else key, key_to_character(key)))
 
     async def shows(self, *texts: str) -> str:
         """Wait until every text is on the screen."""

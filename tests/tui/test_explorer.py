@@ -138,6 +138,19 @@ def test_a_burst_of_keys_answers_the_question_once() -> None:
     explore(live(), story)
 
 
+def test_what_is_typed_at_once_goes_where_it_would_have_gone_one_by_one() -> None:
+    async def story(it: Exploring) -> None:
+        await it.shows("running", "reader")
+        it.burst("slash", *"live-agent", "enter", "c", *"cannot wait", "enter", "enter")
+        await it.shows("cancel requested by tester: cannot wait", "following")
+        it.burst("slash", *"qqq", "escape", "backspace", "escape", "slash", *"agent:reader", "enter", "enter")
+        await it.shows("✓ completed  reader")
+        (stopped,) = [one for one in it.client.runs.list().rows if one.cancel]
+        assert (stopped.agent, stopped.cancel and stopped.cancel.reason) == ("live-agent", "cannot wait")
+
+    explore([*STORY, *live()], story)
+
+
 def test_leaving_the_question_stops_nothing() -> None:
     async def story(it: Exploring) -> None:
         await it.shows("first-step")

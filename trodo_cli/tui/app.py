@@ -33,6 +33,7 @@ from trodo_cli.render.theme import ASCII, Glyphs
 from trodo_cli.tui.aside import Aside
 from trodo_cli.tui.asking import Asking
 from trodo_cli.tui.guard import GUARD, inert_block
+from trodo_cli.tui.keyboard import Keyboard
 from trodo_cli.tui.keys import EVERYWHERE, FOLDS, MOVING, RUNS, TRACE, bindings
 from trodo_cli.tui.screens.cancel import CancelScreen
 from trodo_cli.tui.screens.help import HelpScreen
@@ -75,6 +76,7 @@ class Explorer(App[None]):
         """The run that was shown last, as it stood then."""
         self._run_id = run_id
         self.asking = Asking(client, by)
+        self._keyboard = Keyboard(self, super().on_event)
         self._has_crashed = False
         self.set_class(glyphs is ASCII, "ascii")
 
@@ -181,7 +183,10 @@ class Explorer(App[None]):
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Paste):
             event.text = safe_block(event.text)
-        await super().on_event(event)
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            await self._keyboard.take(event)
+        else:
+            await super().on_event(event)
 
     def action_command_palette(self) -> None:
         if not isinstance(self.screen, CommandPalette):

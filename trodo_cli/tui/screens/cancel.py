@@ -45,7 +45,7 @@ class CancelScreen(Modal[str | None]):
             yield Static(Content("enter asks, escape leaves it running"), id="keys")
 
     def on_mount(self) -> None:
-        self.query_one(Input).focus()
+        self.set_focus(self.query_one(Input))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value.strip())

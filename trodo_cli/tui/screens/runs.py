@@ -1,6 +1,6 @@
 """The list of runs, as it changes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,7 +11,6 @@ from textual.widgets import Footer
 
 from trodo_cli.client.base import Page, RunFilter
 from trodo_cli.errors import NotFound, TrodoError
-from trodo_cli.model.agent import Agent, Broken
 from trodo_cli.model.payload import NO_PAYLOAD
 from trodo_cli.model.run import Run
 from trodo_cli.query.language import read_filter
@@ -52,15 +51,6 @@ class RunsScreen(Screen[None]):
             super().__init__()
             self.listing, self.page, self.again = listing, page, again
 
-    class Found(Message):
-        """The agents that can be started, and what cannot be used; or why they could not be asked for."""
-
-        def __init__(
-            self, agents: Sequence[Agent], broken: Sequence[Broken], error: TrodoError | None
-        ) -> None:
-            super().__init__()
-            self.agents, self.broken, self.error = agents, broken, error
-
     def __init__(self, wanted: RunFilter) -> None:
         super().__init__()
         self._wanted = wanted
@@ -68,7 +58,6 @@ class RunsScreen(Screen[None]):
         self._listing = Listing()
         self._newest: Page | None = None
         self._is_reading = False
-        self._is_looking = False
 
     def compose(self) -> ComposeResult:
         runs = Runs(self.app.glyphs)
@@ -248,27 +237,7 @@ class RunsScreen(Screen[None]):
         self.app.ask_to_cancel(self.runs.meant)
 
     def action_start(self) -> None:
-        if not self._is_looking:
-            self._is_looking = True
-            self.run_worker(self._look_for_agents, thread=True, group="agents")
-
-    def _look_for_agents(self) -> None:
-        agents = self.app.client.agents
-        try:
-            self.post_message(self.Found(agents.list(), agents.broken(), None))
-        except TrodoError as error:
-            self.post_message(self.Found([], [], error))
-
-    def on_runs_screen_found(self, message: Found) -> None:
-        self._is_looking = False
-        if message.error:
-            self._tell(message.error)
-        for broken in message.broken:
-            self.notify(f"{broken.source}: {broken.error}", severity="warning", markup=False)
-        if message.agents and self.is_current:
-            self.app.push_screen(StartScreen(message.agents), self._started)
-        elif not message.agents and not message.error:
-            self.notify(_NO_AGENTS, title="no agents to start", markup=False)
+        self.app.push_screen(StartScreen(), self._started)
 
     def _started(self, run_id: str | None) -> None:
         if run_id is not None:
@@ -278,10 +247,6 @@ class RunsScreen(Screen[None]):
         if run := self.runs.current:
             self.app.copy(run.id)
 
-
-_NO_AGENTS = (
-    'Name them in trodo.toml, as in agents = "./agents"; a server has those of `trodo serve --agents`.'
-)
 
 _NOTHING_YET: list[Line] = [
     [("no runs yet", "heading")],

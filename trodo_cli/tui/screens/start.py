@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from trodo_cli.errors import TrodoError
-from trodo_cli.model.agent import Agent
+from trodo_cli.model.agent import Agent, Broken
 from trodo_cli.render.excerpt import first_line, short_line
 from trodo_cli.render.form import Field, Form
 from trodo_cli.render.safe import safe_line
@@ -29,10 +29,11 @@ AGENTS_SEEN = 5
 class Agents(Lines, can_focus=False):
     """The agents that fit what was typed; one of them is meant."""
 
-    def __init__(self, agents: Sequence[Agent], glyphs: Glyphs) -> None:
+    def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
-        self._all, self._glyphs = agents, glyphs
-        self.fitting = list(agents)
+        self._glyphs = glyphs
+        self._all: Sequence[Agent] = []
+        self.fitting: list[Agent] = []
 
     @property
     def count(self) -> int:
@@ -41,6 +42,12 @@ class Agents(Lines, can_focus=False):
     @property
     def meant(self) -> Agent | None:
         return self.fitting[self.cursor] if self.fitting else None
+
+    def offer(self, agents: Sequence[Agent], words: str) -> None:
+        """These are the agents, of which those are kept that fit."""
+        self._all = agents
+        self.styles.height = min(len(agents), AGENTS_SEEN)
+        self.narrow(words)
 
     def narrow(self, words: str) -> None:
         """Keep those whose id holds this; the one with exactly this id, or that begins with it, stands first."""
@@ -118,24 +125,33 @@ class StartScreen(Modal[str]):
             super().__init__()
             self.answer = answer
 
-    def __init__(self, agents: Sequence[Agent]) -> None:
+    class Found(Message):
+        """The agents that can be started, and what cannot be used; or why they could not be asked for."""
+
+        def __init__(
+            self, agents: Sequence[Agent], broken: Sequence[Broken], error: TrodoError | None
+        ) -> None:
+            super().__init__()
+            self.agents, self.broken, self.error = agents, broken, error
+
+    def __init__(self) -> None:
         super().__init__()
-        self._agents = agents
+        self._is_looking = True
         self._is_starting = False
 
     def compose(self) -> ComposeResult:
         with Vertical(id="start"):
             yield Input(placeholder="agent", id="agent")
-            yield Agents(self._agents, self.app.glyphs)
+            yield Agents(self.app.glyphs)
             yield Fields(self.app.glyphs)
             yield Static(id="trouble")
             yield Static(text([[("enter starts, tab the next field, escape starts nothing", "muted")]]))
 
     def on_mount(self) -> None:
         self.query_one("#start").border_title = "start an agent"
-        self.list.styles.height = min(len(self._agents), AGENTS_SEEN)
-        self.query_one("#agent").focus()
-        self.list.narrow("")
+        self.set_focus(self.query_one("#agent"))
+        self._tell([("looking for agents", "muted")])
+        self.run_worker(self._look, thread=True)
 
     @property
     def list(self) -> Agents:
@@ -145,9 +161,30 @@ class StartScreen(Modal[str]):
     def fields(self) -> Fields:
         return self.query_one(Fields)
 
+    def _look(self) -> None:
+        agents = self.app.client.agents
+        try:
+            self.post_message(self.Found(agents.list(), agents.broken(), None))
+        except TrodoError as error:
+            self.post_message(self.Found([], [], error))
+
+    def on_start_screen_found(self, message: Found) -> None:
+        self._is_looking = False
+        for broken in message.broken:
+            self.notify(f"{broken.source}: {broken.error}", severity="warning", markup=False)
+        if message.agents:
+            self.list.offer(message.agents, self.query_one("#agent", Input).value)
+            return
+        if message.error:
+            self.notify(f"{message.error.message}. {message.error.hint}", severity="error", markup=False)
+        else:
+            self.notify(_NO_AGENTS, title="no agents to start", markup=False)
+        self.dismiss(None)
+
     async def on_lines_moved(self) -> None:
-        await self.fields.show(self.list.meant)
-        self._tell([] if self.list.meant else [("no agent fits", "error")])
+        if not self._is_looking:
+            await self.fields.show(self.list.meant)
+            self._tell([] if self.list.meant else [("no agent fits", "error")])
 
     def on_input_changed(self, event: Input.Changed) -> None:
         if event.input.id == "agent":
@@ -199,3 +236,8 @@ class StartScreen(Modal[str]):
 
     def _tell(self, line: Line) -> None:
         self.query_one("#trouble", Static).update(text([line]))
+
+
+_NO_AGENTS = (
+    'Name them in trodo.toml, as in agents = "./agents"; a server has those of `trodo serve --agents`.'
+)

@@ -231,7 +231,7 @@ def test_runs_are_not_deleted(worker: FakeWorker, client: Client) -> None:
 def test_a_trace_has_its_spans_and_what_the_run_says_of_itself(worker: FakeWorker, client: Client) -> None:
     worker.finished("run_a")
     trace = client.traces.get("run_a")
-    (span,) = trace.spans[1:]
+    (span,) = trace.own
     assert (span.id, span.parent_id, span.kind, span.model) == ("run_a.m", None, "model", "m")
     assert (trace.summary.status, trace.summary.agent) == ("completed", "echo")
     assert (trace.summary.details.input, trace.summary.details.output) == ("question", "answer")

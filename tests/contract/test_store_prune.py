@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.cli.program import eventually
 from tests.contract.events import NOW, run_end, run_start, span_end, span_start
 from tests.contract.reading import OWNER, append, listed, run_of
 from trodo_cli.stores.base import Store
@@ -78,3 +79,4 @@ def test_sizes_are_those_of_the_tables(store: TableStore, *, keeps: bool) -> Non
     found = {table.name: table for table in store.tables()}
     assert {"runs", "spans", "payloads"} <= found.keys()
     assert all(table.bytes > 0 for table in found.values() if table.rows)
+    eventually(lambda: {table.name: table.rows for table in store.tables()}["runs"] == keeps)

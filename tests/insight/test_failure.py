@@ -73,3 +73,13 @@ def test_circles_and_orphans_among_the_failed_are_survived() -> None:
 def test_a_chain_of_ten_thousand_failures_is_followed_to_its_end() -> None:
     chain = [error(f"{n:05}", f"{n - 1:05}" if n else None) for n in range(10_000)]
     assert path_of(*chain)[-1] == "09999"
+
+
+def test_what_is_told_of_the_cause_is_all_its_own_or_all_the_runs() -> None:
+    spans = [error("call", error=None, error_type="TypeError")]
+    found = failure(trace(spans, run("failed", error="[Errno 32]", error_type="BrokenPipeError")))
+    assert found is not None
+    assert (found.error, found.error_type) == (None, "TypeError")
+    silent = failure(trace([error("call", error=None)], run("failed", error="out", error_type="Broke")))
+    assert silent is not None
+    assert (silent.error, silent.error_type) == ("out", "Broke")

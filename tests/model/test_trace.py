@@ -57,10 +57,16 @@ def test_a_trace_tells_its_run_and_its_spans_by_their_starts() -> None:
     assert trace.summary.totals == Totals(spans=3, cost_nanos=500_000_000, costed_spans=1)
 
 
+def test_the_spans_hang_together() -> None:
+    trace = folded(run_start("r"), span_end("r", "a"), span_end("r", "b", parent_id="a"))
+    assert [(span.id, span.parent_id) for span in trace.spans] == [("r", None), ("a", "r"), ("b", "a")]
+    assert [span.parent_id for span in trace.own] == [None, "a"]
+
+
 def test_a_late_start_and_a_late_update_change_nothing_that_ended() -> None:
     ended = span_end("r", "a", name="whole", payload=payload(output=1))
     trace = folded(ended, span_start("r", "a"), span_update("r", "a", version=9), ended)
-    assert trace.spans[1:] == [ended.span]
+    assert trace.own == [ended.span]
 
 
 def test_a_trace_without_any_event_is_an_empty_run() -> None:

@@ -41,6 +41,10 @@ def items() -> Iterator[int]:
     yield 1
 
 
+def anything(value: object) -> object:
+    return value
+
+
 async def words() -> AsyncIterator[str]:
     yield ""
 
@@ -69,6 +73,7 @@ def test_the_input_of_one_parameter_is_its_value() -> None:
     assert accepts(struct, {"item": "tea", "count": 2}) == {"order": Order("tea", 2)}
     assert accepts(dataclassed, {"x": 1, "y": 2}) == {"point": Point(1, 2)}
     assert accepts(unhinted, [1, {"a": None}]) == {"value": [1, {"a": None}]}
+    assert accepts(anything, [1, {"a": None}]) == {"value": [1, {"a": None}]}
     assert accepts(choice, "low") == {"level": "low"}
 
 

@@ -93,8 +93,8 @@ def test_who_follows_the_frames_sees_what_was_stored_wherever_the_stream_breaks(
                 for heard in read_trace_frame("p", name, wired(frame), known):
                     trace.apply(heard)
     kept = {span.id: span for span in store.spans(OWNER, "p", payload=True)}
-    assert {span.id for span in trace.spans[1:]} == set(kept)
-    for span in trace.spans[1:]:
+    assert {span.id for span in trace.own} == set(kept)
+    for span in trace.own:
         if not kept[span.id].is_open:
             assert said(span) == said(as_told(kept[span.id]))
     status = "running" if run.status == "pending" else run.status
@@ -144,6 +144,7 @@ def test_the_trace_stream_tells_the_run_as_its_root_span() -> None:
     ((name, end),) = trace_events(run_end(RUN_ID, status="failed", error="boom"), RUN, told)
     assert (name, end["spanId"], end["patch"]["durationMs"]) == ("span-end", ROOT_ID, 1000)
     assert (end["patch"]["status"], end["patch"]["error"]) == ("error", "boom")
+    assert (end["span"]["spanId"], end["span"]["name"], end["span"]["durationMs"]) == (ROOT_ID, "a", 1000)
     assert trace_events(cancel_request(RUN_ID), RUN, told) == []
 
 

@@ -75,7 +75,7 @@ def test_a_workers_root_span_becomes_the_run() -> None:
         "startedAt": root["startedAt"],
     }
     trace = read_trace({"summary": summary, "spans": [below, root]})
-    assert [(span.name, span.parent_id) for span in trace.spans[1:]] == [("agent.manifest", None)]
+    assert [(span.name, span.parent_id) for span in trace.own] == [("agent.manifest", None)]
     assert trace.tree().orphans == set()
     assert (trace.summary.agent, trace.summary.session) == ("echo", "sess_BhJee9yPZh18")
     assert trace.summary.details == Payload()
@@ -121,7 +121,7 @@ def test_a_trace_comes_back_whole(run: Run, found: list[Span]) -> None:
         span.parent_id = None if span.parent_id == root_id else span.parent_id
     trace = Trace.from_rows(run, [span for span in found if span.id != root_id])
     back = read_trace(wired(trace_object(trace, owner="ada")))
-    assert [said(span) for span in back.spans[1:]] == [said(span) for span in trace.spans[1:]]
+    assert [said(span) for span in back.own] == [said(span) for span in trace.own]
     for field in ("id", "session", "started_ns", "ended_ns", "error", "totals", "details"):
         assert getattr(back.summary, field) == getattr(trace.summary, field), field
 
@@ -166,7 +166,7 @@ def test_missing_keys_are_no_error() -> None:
     assert read_run({"id": "r"}) == Run(id="r")
     assert read_span({"spanId": "s"}) == Span(id="s")
     assert read_summary({"traceId": "t"}) == Run(id="t")
-    assert read_trace({"summary": {"traceId": "t"}}).spans[1:] == []
+    assert read_trace({"summary": {"traceId": "t"}}).own == []
     assert read_page({}, read_run) == ([], None)
 
 

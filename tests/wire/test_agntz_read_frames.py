@@ -61,9 +61,7 @@ def test_a_worker_is_followed_from_the_start_to_a_cancelled_end() -> None:
     for event in events:
         trace.apply(event)
     assert (trace.summary.status, trace.summary.error) == ("cancelled", "cancelled by user")
-    assert [(span.parent_id, span.status, span.duration_ms) for span in trace.spans[1:]] == [
-        (None, "ok", 1000)
-    ]
+    assert [(span.parent_id, span.status, span.duration_ms) for span in trace.own] == [(None, "ok", 1000)]
 
 
 def test_the_runs_own_span_is_known_by_its_end_too() -> None:
@@ -93,7 +91,7 @@ def test_a_snapshot_tells_the_whole_trace(run: Run, found: list[Span]) -> None:
     trace = Trace(run.id)
     for event in events:
         trace.apply(event)
-    assert [said(span) for span in trace.spans[1:]] == [said(span) for span in read_trace(shown).spans[1:]]
+    assert [said(span) for span in trace.own] == [said(span) for span in read_trace(shown).own]
     assert trace.summary.status == "failed"
 
 

@@ -39,7 +39,7 @@ def check(target: Target = None) -> None:
 
 @app.command("stats")
 def stats(json: Json = None, target: Target = None) -> None:
-    """Rows and bytes of each table; PostgreSQL's rows are those of its last ANALYZE."""
+    """Rows and bytes of each table; PostgreSQL tells rows as it last counted them."""
     from trodo_cli.cli import output
 
     fields = output.chosen(_FIELDS, json) if json else _FIELDS

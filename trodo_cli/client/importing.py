@@ -75,7 +75,7 @@ class Importer:
                 trace = self._client.traces.get(run_id, payload=False)
             except NotFound:
                 continue
-            spans = {span.id: span for span in trace.spans[1:]}
+            spans = {span.id: span for span in trace.own}
             if (end := conclusion(trace.summary, spans, complete=False)) is not None:
                 self._client.publish([end], alive=False)
 

@@ -173,7 +173,7 @@ class _ToldSpans:
 
     def rest(self, trace: Trace) -> list[Event]:
         """What a whole trace says beyond what was told, in order of time."""
-        spans = trace.spans[1:]
+        spans = trace.own
         changes = [self._opening(trace.run_id, span) for span in spans]
         changes += [self._ending(trace.run_id, span) for span in reversed(spans)]
         return [event for _, event in sorted(filter(None, changes), key=lambda change: change[0])]

@@ -40,9 +40,9 @@ def failure(trace: Trace) -> Failure | None:
     cause = _cause(tree, run)
     path = [root_span(run), *(tree.path(cause.id) if cause else ())]
     on_path = sum(span.status == "error" for span in path[1:])
-    error = (cause.error if cause else None) or run.error
-    error_type = cause.error_type if cause else run.error_type
-    return Failure(path, error, error_type, run.totals.errors - on_path, _failed_child(trace, tree, cause))
+    told = cause if cause and (cause.error or cause.error_type) else run
+    others = run.totals.errors - on_path
+    return Failure(path, told.error, told.error_type, others, _failed_child(trace, tree, cause))
 
 
 def _cause(tree: Tree, run: Run) -> Span | None:

@@ -88,8 +88,18 @@ class Trace:
 
     @property
     def spans(self) -> list[Span]:
-        """All spans in order of their starts; the first is the run itself."""
-        return [root_span(self.summary), *sorted(self._spans.values(), key=_by_start)]
+        """All spans in order of their starts; the first is the run itself, and the parent of those right below it."""
+        root = root_span(self.summary)
+        nested = (
+            msgspec.structs.replace(span, parent_id=root.id) if span.parent_id is None else span
+            for span in self.own
+        )
+        return [root, *nested]
+
+    @property
+    def own(self) -> list[Span]:
+        """The spans of the run as they were sent, in order of their starts."""
+        return sorted(self._spans.values(), key=_by_start)
 
     def span(self, span_id: str) -> Span | None:
         """One span as it stands now."""

@@ -127,7 +127,7 @@ def _why(cause: Failure) -> Iterator[str]:
 
 def _other_failures(trace: Trace, cause: Failure) -> Iterator[str]:
     on_path = {span.id for span in cause.path}
-    failed = [span for span in trace.spans[1:] if span.status == "error" and span.id not in on_path]
+    failed = [span for span in trace.own if span.status == "error" and span.id not in on_path]
     if failed:
         yield from ("", f"{counted(len(failed), 'other span')} failed too:", "")
     for span in failed[:FAILURE_LIMIT]:
@@ -173,7 +173,7 @@ def _amounts(span: Span) -> str:
 
 def _calls(trace: Trace) -> Iterator[str]:
     """What was said in the model calls, those that failed first, shortened."""
-    calls = [span for span in trace.spans[1:] if span.kind == "model"]
+    calls = [span for span in trace.own if span.kind == "model"]
     calls.sort(key=lambda span: span.status != "error")
     told = 0
     for span in calls:

@@ -136,9 +136,10 @@ def _with_integers(value: Any) -> Any:
 
 def _hints(function: Function) -> dict[str, Any]:
     try:
-        return get_type_hints(function, include_extras=True)
+        hints = get_type_hints(function, include_extras=True)
     except Exception as error:
         raise InvalidInput(f"its type hints cannot be read: {error}", "mend them") from None
+    return {name: Any if hint is object else hint for name, hint in hints.items()}
 
 
 def _input_type(named: list[inspect.Parameter], hints: dict[str, Any]) -> Any:

@@ -177,9 +177,10 @@ class PostgresTables(SpanTables):
 
     def sizes(self) -> list[TableSize]:
         return [
-            TableSize(name, max(int(rows), 0), int(size))
+            TableSize(name, int(rows), int(size))
             for name, rows, size in self._fetched(
-                "SELECT root.relname, sum(greatest(part.reltuples, 0)),"
+                "SELECT root.relname, sum("
+                " CASE WHEN part.reltuples < 0 THEN pg_stat_get_live_tuples(part.oid) ELSE part.reltuples END),"
                 " sum(pg_total_relation_size(part.oid)) FROM pg_class AS root"
                 " JOIN LATERAL (SELECT relid FROM pg_partition_tree(root.oid)"
                 " UNION SELECT root.oid WHERE root.relkind = 'r') AS tree ON true"

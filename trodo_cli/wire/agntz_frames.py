@@ -134,7 +134,7 @@ def _opening(span: Span, run: Run, told: Told) -> list[Frame]:
 def _ending(span: Span, run: Run) -> Frame:
     whole = span_object(span, run)
     patch = {key: whole[key] for key in _PATCHED}
-    return "span-end", {"type": "span-end", "spanId": span.id, "patch": patch}
+    return "span-end", {"type": "span-end", "spanId": span.id, "patch": patch, "span": whole}
 
 
 def _is_own(span: Span, run: Run) -> bool:

@@ -21,12 +21,14 @@ _RUN_STATUSES = {
     "pending": "pending",
     "running": "open",
     "completed": "completed",
+    "ok": "completed",
     "failed": "failed",
+    "error": "failed",
     "cancelled": "cancelled",
     "lost": "lost",
 }
 _TRACE_STATUSES = {"running": "open", "ok": "completed", "error": "failed", "cancelled": "cancelled"}
-"""Their words and ours. They do not know that a run can be lost: what has not ended is running."""
+"""Their words, those of a trace for its run too, and ours. They do not know that a run can be lost: it is running."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOMENTS_MS = range(EARLIEST_NS // 10**6, LATEST_NS // 10**6 + 1)

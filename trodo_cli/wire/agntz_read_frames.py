@@ -99,7 +99,7 @@ def _done(run_id: str, shape: SummaryShape, known: dict[str, Span]) -> list[Even
 
 
 def _snapshot(run_id: str, trace: Trace, known: dict[str, Span]) -> list[Event]:
-    run, spans = msgspec.structs.replace(trace.summary, id=run_id), trace.spans[1:]
+    run, spans = msgspec.structs.replace(trace.summary, id=run_id), trace.own
     known.update({span.id: span for span in spans})
     opened = msgspec.structs.replace(run, status="running", ended_ns=None, error=None, error_type=None)
     events: list[Event] = [RunStart(run_id=run_id, run=opened)]

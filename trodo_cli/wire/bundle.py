@@ -14,7 +14,7 @@ def bundled(trace: Trace) -> Iterator[Event]:
     """The announcement of the run, its spans, what was asked and said of it, and its end."""
     run = trace.summary
     yield RunStart(run_id=run.id, run=_begun(run))
-    for span in trace.spans[1:]:
+    for span in trace.own:
         yield (SpanStart if span.is_open else SpanEnd)(run_id=run.id, span=span)
     if run.cancel is not None:
         yield CancelRequested(run_id=run.id, cancel=run.cancel)

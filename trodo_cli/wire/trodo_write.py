@@ -25,7 +25,7 @@ _STATUS = {"completed": "ok", "failed": "error"}
 
 def run_item(trace: Trace) -> dict[str, Any]:
     """An item of a batch: a run with all its spans."""
-    spans = trace.spans[1:]
+    spans = trace.own
     summary = trace.summary
     item: dict[str, Any] = {"run": run_object(summary)}
     return {**item, "spans": [span_object(span, summary.id) for span in spans]} if spans else item

@@ -38,7 +38,7 @@ def export_of(trace: Trace) -> Export:
     """The spans of a trace; one that is still open ends where it began."""
     run = trace.summary
     below = None if run.heard else _span_id(root_span_id(run.id))
-    spans = [_otlp(span, run, below) for span in trace.spans[1:]]
+    spans = [_otlp(span, run, below) for span in trace.own]
     if not run.heard:
         spans.append(_root(run))
     return Export(sorted(map(_settled, spans), key=lambda span: (span.started_ns, span.span_id)))

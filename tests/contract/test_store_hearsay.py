@@ -226,7 +226,7 @@ def test_spans_of_a_service_join_the_run_whose_id_their_trace_has(hub: Hub, cloc
     send(hub, agent(2, 1, attributes={"user.id": "theirs"}))
     trace = LocalClient(hub.store, OWNER, hub).traces.get(TRACE)
     assert (trace.summary.agent, trace.summary.user) == ("ours", None)
-    assert [found.id for found in trace.spans[1:]] == [span_id(2)]
+    assert [found.id for found in trace.own] == [span_id(2)]
     assert after_silence(hub, clock, 10 * SECOND).status == "running"
 
 

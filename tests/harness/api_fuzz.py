@@ -227,7 +227,7 @@ class Reader:
         self.shown["runs"] += bool(str(run.details))
         if run.traceless:
             return
-        for number, span in enumerate(self._client.traces.get(run_id).spans[1:]):
+        for number, span in enumerate(self._client.traces.get(run_id).own):
             self.shown["spans"] += bool(str((span.details, span.duration_ms)))
             assert number >= ONE_BY_ONE or self._client.traces.span(run_id, span.id) == span
         if run.is_terminal:

@@ -86,7 +86,7 @@ def test_an_agent_is_one_run_with_its_tree_its_tokens_and_its_feedback(
     above = {name: span["parent_id"] for name, span in spans.items()}
     ids = {name: span["id"] for name, span in spans.items()}
     assert above == {
-        "support-agent": None, "plan": ids["support-agent"], "look-up": ids["plan"], "answer": ids["plan"],
+        "support-agent": run["id"][-16:], "plan": ids["support-agent"], "look-up": ids["plan"], "answer": ids["plan"],
         "flaky": ids["support-agent"], "find": ids["support-agent"],
     }  # fmt: skip
     kinds = {name: span["kind"] for name, span in spans.items()}

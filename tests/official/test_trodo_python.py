@@ -100,7 +100,7 @@ def test_a_wrapped_agent_is_one_run_with_its_tree_its_tokens_and_its_feedback(
     trace = server.of(NORTH).traces.get(run.id)
     calls = {"answer": {}, "look-up": {}}
     assert tree(trace) == {"plan": calls, "flaky": {}, "llm.anthropic.claude-sonnet-4": {}}
-    by_name = {span.name: span for span in trace.spans[1:]}
+    by_name = {span.name: span for span in trace.own}
     assert {name: span.kind for name, span in by_name.items()} == {
         "plan": "agent", "look-up": "tool", "answer": "model", "flaky": "tool",
         "llm.anthropic.claude-sonnet-4": "model",
@@ -204,7 +204,7 @@ def test_many_runs_come_in_gzipped_batches_and_none_is_lost(official: Official, 
     rows = server.of(NORTH).runs.list(limit=200).rows
     assert sorted(int(row.tags[0].removeprefix("n=")) for row in rows) == list(range(120))
     for row in rows[:10]:
-        (span,) = server.of(NORTH).traces.get(row.id).spans[1:]
+        (span,) = server.of(NORTH).traces.get(row.id).own
         assert span.details.input in ("x" * 2_000, {"a": "NaN", "b": "\ufffd"})
 
 
@@ -231,7 +231,7 @@ def test_calls_without_a_run_are_runs_of_their_own_and_analytics_are_taken(
 ) -> None:
     said(official, server, OTHERS)
     run = only_run(server)
-    (span,) = server.of(NORTH).traces.get(run.id).spans[1:]
+    (span,) = server.of(NORTH).traces.get(run.id).own
     assert (run.agent, run.user, run.status) == ("MCP", "ada", "completed")
     assert (span.name, span.kind, span.tool) == ("tool.search", "tool", "search")
     assert span.details.input == {"tool": "search", "params": {"q": 1}}

@@ -159,7 +159,7 @@ def seen(store: Any) -> list[Any]:
     traces = [LocalClient(store, OWNER).traces.get(run_id) for run_id in listed(store)]
     return [
         (trace.summary.agent, trace.summary.session, trace.summary.user, trace.summary.details,
-         trace.summary.heard, trace.summary.totals, trace.spans[1:])
+         trace.summary.heard, trace.summary.totals, trace.own)
         for trace in traces
     ]  # fmt: skip
 

@@ -128,7 +128,7 @@ class Stage:
         eventually(lambda: (cancel := self.client.runs.get(run_id).cancel) and cancel.delivered_ns)
 
     def spans(self, run_id: str) -> list[Span]:
-        return self.client.traces.get(run_id).spans[1:]
+        return self.client.traces.get(run_id).own
 
     def tree(self, run_id: str) -> str:
         """The run's tree as the seed draws it."""

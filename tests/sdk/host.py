@@ -103,7 +103,7 @@ class Host:
     def spans(self, run_id: str) -> list[Span]:
         """The spans of a run without the run itself, in order of their starts."""
         with self.reading() as client:
-            return client.traces.get(run_id).spans[1:]
+            return client.traces.get(run_id).own
 
     def drops(self) -> dict[str, int]:
         with self.reading() as client:

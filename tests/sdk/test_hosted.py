@@ -80,7 +80,7 @@ class Place:
         self.settings = {"TRODO_TARGET": server.url, "TRODO_API_KEY": key}
 
     def spans(self, run_id: str) -> list[Span]:
-        return self.local.traces.get(run_id).spans[1:]
+        return self.local.traces.get(run_id).own
 
 
 @pytest.fixture

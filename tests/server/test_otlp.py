@@ -177,9 +177,7 @@ def test_a_model_call_is_priced_when_it_is_stored(server: Served) -> None:
         span(number, 1, trace=trace, attributes=said) for number, said in enumerate((told, unknown, sent), 2)
     ]
     post(server, body(agent(1, trace=trace), *spans))
-    costs = {
-        one.id: (one.cost, bool(one.details.priced)) for one in server.of(NORTH).traces.get(trace).spans[1:]
-    }
+    costs = {one.id: (one.cost, bool(one.details.priced)) for one in server.of(NORTH).traces.get(trace).own}
     assert costs == {
         span_id(1): (None, False), span_id(2): (0.0035, True), span_id(3): (None, False), span_id(4): (9.0, False),
     }  # fmt: skip
@@ -206,7 +204,7 @@ def test_what_a_service_reports_hangs_below_the_span_that_called_it(server: Serv
     server.publish(*events)
     trace = server.of(NORTH).traces.get(run_id)
     assert (trace.summary.agent, trace.summary.status) == ("agent", "completed")
-    assert {one.id for one in trace.spans[1:]} == {caller, span_id(2), span_id(3)}
+    assert {one.id for one in trace.own} == {caller, span_id(2), span_id(3)}
     assert [one.id for one in trace.tree().below(span_id(2))] == [span_id(3)]
 
 

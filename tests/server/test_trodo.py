@@ -62,7 +62,7 @@ def run_of(server: Served, run_id: str) -> Run:
 
 
 def span_names(server: Served, run_id: str) -> list[str]:
-    return [span.name for span in server.of(NORTH).traces.get(run_id).spans[1:]]
+    return [span.name for span in server.of(NORTH).traces.get(run_id).own]
 
 
 def test_every_item_has_a_result_in_its_place_and_a_bad_one_spoils_no_other(server: Served) -> None:
@@ -100,7 +100,7 @@ def test_spans_from_before_their_run_and_from_after_its_end_are_in_its_tree(serv
     batch(server, run_item(run_id, span("own"), span_count=0, total_tokens_in=0))
     batch(server, {"run_id": run_id, "spans": [span("parent", input_tokens=7)]})
     trace = server.of(NORTH).traces.get(run_id)
-    assert {found.name: found.parent_id for found in trace.spans[1:]} == {
+    assert {found.name: found.parent_id for found in trace.own} == {
         "child": "parent",
         "own": None,
         "parent": None,

@@ -154,12 +154,12 @@ def test_counts_of_what_the_sdk_dropped_are_taken_by_the_reasons_that_it_knows()
 def of_trace(trace: Trace) -> tuple[Run, list[Span]]:
     """What of a trace the wire can hold."""
     run = msgspec.structs.replace(trace.summary, version=0, patience_ns=0, tags=(), payload=msgspec.Raw(b""))
-    spans = [msgspec.structs.replace(span, version=0, payload=msgspec.Raw(b"")) for span in trace.spans[1:]]
+    spans = [msgspec.structs.replace(span, version=0, payload=msgspec.Raw(b"")) for span in trace.own]
     return run, spans
 
 
 def details_of(trace: Trace) -> list[Any]:
-    return [(of.details.input, of.details.output) for of in (trace.summary, *trace.spans[1:])]
+    return [(of.details.input, of.details.output) for of in (trace.summary, *trace.own)]
 
 
 texts = st.text(max_size=8).filter(

@@ -100,6 +100,7 @@ def connect(
 ) -> "Client":
     """Open where runs are kept: a path, `memory:`, or the URL of a server; by default what the settings say.
 
+    `memory:` is what this process keeps in memory, for everybody who opens it or records there.
     A server's key is `api_key`, else `TRODO_API_KEY` or the one that is kept for it. `agents` is where agents are that
     `.runs.start` can start: a folder, a file or `module:function`; else what the project's `trodo.toml` says. Gives
     `.runs`, `.traces` and `.agents`. Raises `TrodoError` when the target cannot be used.

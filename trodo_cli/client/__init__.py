@@ -39,6 +39,12 @@ def connect(
         from trodo_cli.client.hosted import open_server
 
         return open_server(target, key_of)
+    if target == "memory:":
+        from trodo_cli.client.memory import MemoryClient
+
+        memory = MemoryClient(LOCAL_OWNER)
+        memory.starter = _starter(agents, target)
+        return memory
     from trodo_cli.client.local import LocalClient
 
     store, place = _opened(target, create=create)
@@ -48,7 +54,7 @@ def connect(
 
 
 def _opened(target: str, *, create: bool) -> "tuple[Store, str]":
-    """The store behind a target of this machine or of a database, and where others find it."""
+    """The store behind a path or a database, and where others find it."""
     if target.startswith(("postgresql://", "postgres://")):
         return _database(target, create=create), target
     if "://" in target:
@@ -60,8 +66,8 @@ def _opened(target: str, *, create: bool) -> "tuple[Store, str]":
         raise InvalidInput(f"{target!r} is no name for a file", "name a SQLite file with --target")
     from trodo_cli.stores.sqlite import SqliteStore
 
-    path = None if target == "memory:" else Path(target).expanduser()
-    return SqliteStore(path, create=create), str(path.absolute()) if path else target
+    path = Path(target).expanduser()
+    return SqliteStore(path, create=create), str(path.absolute())
 
 
 def _database(url: str, *, create: bool) -> "Store":

@@ -7,6 +7,7 @@ loaded before a thread of our own opens a target.
 from importlib import import_module
 
 _FILE = ("trodo_cli.client.local", "trodo_cli.client.starter", "trodo_cli.stores.sqlite")
+_MEMORY = (*_FILE, "trodo_cli.client.memory")
 _DATABASE = (
     "trodo_cli.client.local", "trodo_cli.client.starter", "trodo_cli.stores.postgres", "psycopg.conninfo",
 )  # fmt: skip
@@ -29,4 +30,4 @@ def _modules(target: str) -> tuple[str, ...]:
         return _SERVER
     if target.startswith(("postgresql://", "postgres://")):
         return _DATABASE
-    return _FILE
+    return _MEMORY if target == "memory:" else _FILE

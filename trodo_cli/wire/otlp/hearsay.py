@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from trodo_cli.model.heard_run import hearsay_run
-from trodo_cli.model.hearsay import FIRST, LAST, SECOND, THIRD, Claim, Claims, begun, better
+from trodo_cli.model.hearsay import FIRST, FOURTH, LAST, SECOND, THIRD, Claim, Claims, begun, better
 from trodo_cli.model.ids import MAX_ID_LENGTH
 from trodo_cli.model.payload import NO_PAYLOAD
 from trodo_cli.model.run import Run
@@ -13,6 +13,7 @@ from trodo_cli.model.span import Span
 from trodo_cli.wire import conventions as names
 from trodo_cli.wire.genai import SESSION, USER, agent_of, metadata_of, opened, tags_of
 from trodo_cli.wire.otlp.export import MAX_NS, OUR_SCOPE, ZERO_TRACE, OtlpSpan
+from trodo_cli.wire.otlp.scopes import SCOPES, Habits
 from trodo_cli.wire.values import json_value
 
 
@@ -36,7 +37,7 @@ class Hearsay:
             self._claim(name, first, field.text(said))
         self._claim("parent", first, _parent(otlp))
         if not span.is_open:
-            self._claim("status", _status_source(span, is_root, first), _outcome(span))
+            self._claim("status", _status_source(otlp, span, is_root), _outcome(span))
         self._claim_exchange(otlp, span, is_root, first)
 
     def run(self, run_id: str) -> Run:
@@ -58,7 +59,7 @@ class Hearsay:
 
     def _claim_exchange(self, otlp: OtlpSpan, span: Span, is_root: bool, first: str) -> None:
         """Input, output and metadata of the run: as it was said of the trace, or else its topmost spans' own."""
-        last = f"{MAX_NS - (span.ended_ns or 0):020d}{span.id}"
+        last = _ended(span)
         details = span.details if is_root or span.kind == "agent" else None
         is_ours = is_root and otlp.scope.name == OUR_SCOPE
         for name, key, order in (("input", names.RUN_INPUT, first), ("output", names.RUN_OUTPUT, last)):
@@ -91,9 +92,31 @@ def _outcome(span: Span) -> tuple[str, str | None, str | None]:
     return (_OUTCOMES.get(span.status, "completed"), span.error, span.error_type)
 
 
-def _status_source(span: Span, is_root: bool, first: str) -> str:
-    """A root decides, of several one that failed; without a root the span that began first."""
-    return (FIRST if span.status == "error" else SECOND) + first if is_root else THIRD + first
+def _status_source(otlp: OtlpSpan, span: Span, is_root: bool) -> str:
+    """A root decides, of several one that failed; without a root the span that began first.
+
+    Where roots are well whatever happened, the agent below them that ended last.
+    """
+    first, hides_failure = begun(span.started_ns, span.id, is_root=is_root), _habits(otlp).root_hides_failure
+    if is_root and span.status == "error":
+        return FIRST + first
+    if is_root:
+        return (FOURTH if hides_failure and span.status == "ok" else SECOND) + first
+    if hides_failure and span.kind == "agent":
+        return THIRD + _ended(span)
+    return LAST + first
+
+
+def _ended(span: Span) -> str:
+    """The place of a span from the end of its trace: what ended last first, what is open behind all others."""
+    return f"{MAX_NS - (span.ended_ns or 0):020d}{span.id}"
+
+
+def _habits(otlp: OtlpSpan) -> Habits:
+    return SCOPES.get(otlp.scope.name, _NO_HABITS)
+
+
+_NO_HABITS = Habits()
 
 
 def _parent(otlp: OtlpSpan) -> tuple[str, str | None] | None:

@@ -1,0 +1,80 @@
+"""What the spans of a trace say of their run: a few spans in, the run out, in whatever order and batches they come."""
+
+import itertools
+from typing import Any
+
+import pytest
+
+from tests.wire.otlp_made import agent, body, span
+from trodo_cli.model.event import RunStart
+from trodo_cli.model.heard_run import ended_hearsay, joined_hearsay
+from trodo_cli.model.run import Run
+from trodo_cli.wire.otlp.events import events_of
+from trodo_cli.wire.otlp.export import Export
+from trodo_cli.wire.otlp.text import read_json
+
+FAILED, FINE = {"code": 2, "message": "boom"}, {"code": 1}
+
+
+def heard(*spans: Any, scope: str = "") -> Run:
+    """The run after its end, which is the same for every order of its spans and every place to part them."""
+    return heard_from((spans, scope))
+
+
+def heard_from(*told: tuple[tuple[Any, ...], str]) -> Run:
+    """The same of spans by their libraries."""
+    taken = [made for spans, scope in told for made in read_json(body(*spans, scope=scope)).spans]
+    whole = announced(taken)
+    for order in itertools.permutations(taken):
+        for cut in range(1, len(order)):
+            assert joined_hearsay(announced(order[:cut]), announced(order[cut:])) == whole
+    return ended_hearsay(whole)
+
+
+def announced(spans: Any) -> Run:
+    run, *_ = events_of(Export(list(spans)))
+    assert isinstance(run, RunStart)
+    return run.run
+
+
+# -- how it went -------------------------------------------------------------------------------------
+
+HIDING = ("openinference.instrumentation.openai_agents", "opentelemetry.instrumentation.openai_agents")
+
+
+def workflow(**said: Any) -> Any:
+    return span(1, attributes={"openinference.span.kind": "AGENT"}, **{"status": FINE, **said})
+
+
+@pytest.mark.parametrize("scope", HIDING)
+def test_an_agent_that_failed_fails_the_run_below_a_root_that_is_always_well(scope: str) -> None:
+    run = heard(workflow(), agent(2, 1, status=FAILED), span(3, 2, status=FINE), scope=scope)
+    assert (run.status, run.error) == ("failed", "boom")
+
+
+@pytest.mark.parametrize("scope", HIDING)
+def test_of_several_agents_the_one_that_ended_last_tells_how_the_run_went(scope: str) -> None:
+    caught = heard(workflow(), agent(2, 1, status=FAILED), agent(3, 1, status=FINE), scope=scope)
+    assert (caught.status, caught.error) == ("completed", None)
+    handed_on = heard(workflow(), agent(2, 1, status=FINE), agent(3, 1, status=FAILED), scope=scope)
+    assert (handed_on.status, handed_on.error) == ("failed", "boom")
+
+
+def test_a_model_call_that_failed_and_was_tried_again_fails_no_run() -> None:
+    run = heard(workflow(), agent(2, 1), span(3, 2, status=FAILED), span(4, 2), scope=HIDING[0])
+    assert run.status == "completed"
+
+
+def test_a_root_that_failed_says_so_whoever_made_it() -> None:
+    run = heard(workflow(status={"code": 2, "message": "top"}), agent(2, 1), scope=HIDING[0])
+    assert (run.status, run.error) == ("failed", "top")
+
+
+def test_the_root_of_somebody_else_around_such_agents_decides() -> None:
+    inside = ((span(2, 1, status=FINE), agent(3, 2, status=FAILED)), HIDING[0])
+    assert heard_from(((span(1),), "service"), inside).status == "completed"
+
+
+@pytest.mark.parametrize("scope", ["", "other"])
+def test_an_agent_that_failed_below_any_other_root_fails_no_run(scope: str) -> None:
+    assert heard(workflow(), agent(2, 1, status=FAILED), scope=scope).status == "completed"

@@ -78,3 +78,56 @@ def test_the_root_of_somebody_else_around_such_agents_decides() -> None:
 @pytest.mark.parametrize("scope", ["", "other"])
 def test_an_agent_that_failed_below_any_other_root_fails_no_run(scope: str) -> None:
     assert heard(workflow(), agent(2, 1, status=FAILED), scope=scope).status == "completed"
+
+
+# -- whose run it is ---------------------------------------------------------------------------------
+
+
+def named(number: int, parent: int | None = None, **said: Any) -> Any:
+    """A span with these attributes, whose dots are underscores twice."""
+    return span(number, parent, attributes={name.replace("__", "."): value for name, value in said.items()})
+
+
+FLOW: dict[str, Any] = {"traceloop__span__kind": "workflow", "traceloop__workflow__name": "flow"}
+OUTRIGHT: dict[str, Any] = {"gen_ai__operation__name": "invoke_agent", "gen_ai__agent__name": "expert"}
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        FLOW,
+        {"gen_ai__operation__name": "invoke_workflow", "gen_ai__workflow__name": "flow"},
+    ],
+)
+def test_the_name_of_a_workflow_gives_way_to_that_of_the_first_agent_in_it(root: dict[str, Any]) -> None:
+    first, second = named(2, 1, **OUTRIGHT), agent(3, 1)
+    assert heard(named(1, **root), first, second).agent == "expert"
+    assert heard(named(1, **root), named(2, 1, openinference__span__kind="AGENT")).agent == "flow"
+    assert heard(named(1, **root), named(2, 1, agent__name="of a step")).agent == "flow"
+
+
+@pytest.mark.parametrize(
+    ("root", "name"),
+    [
+        ({**FLOW, "gen_ai__agent__name": "top"}, "top"),
+        ({**FLOW, "traceloop__span__kind": "agent", "traceloop__entity__name": "top"}, "top"),
+        ({**FLOW, "traceloop__entity__name": "top"}, "top"),
+        ({**FLOW, "gen_ai__operation__name": "invoke_agent"}, "flow"),
+        ({**FLOW, "openinference__span__kind": "AGENT"}, "flow"),
+        ({"langfuse__trace__name": "trace"}, "trace"),
+    ],
+)
+def test_a_root_that_says_more_than_its_workflow_gives_way_to_none(root: dict[str, Any], name: str) -> None:
+    assert heard(named(1, **root), named(2, 1, **OUTRIGHT)).agent == name
+
+
+CREATION: dict[str, Any] = {"gen_ai__operation__name": "create_agent", "gen_ai__agent__name": "expert"}
+
+
+def test_the_making_of_an_agent_is_no_run_of_it() -> None:
+    assert heard(named(1, **CREATION)).agent == "create_agent expert"
+
+
+def test_who_makes_an_agent_and_lets_it_work_has_a_run_of_it() -> None:
+    assert heard(named(1, **CREATION), named(2, **OUTRIGHT)).agent == "expert"
+    assert heard(span(1), named(2, 1, **CREATION), named(3, 1, **OUTRIGHT)).agent == "expert"

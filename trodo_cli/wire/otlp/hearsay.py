@@ -11,7 +11,7 @@ from trodo_cli.model.payload import NO_PAYLOAD
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
 from trodo_cli.wire import conventions as names
-from trodo_cli.wire.genai import SESSION, USER, agent_of, metadata_of, opened, tags_of
+from trodo_cli.wire.genai import SESSION, USER, agent_of, kind_of, metadata_of, opened, tags_of
 from trodo_cli.wire.otlp.export import MAX_NS, OUR_SCOPE, ZERO_TRACE, OtlpSpan
 from trodo_cli.wire.otlp.scopes import SCOPES, Habits
 from trodo_cli.wire.values import json_value
@@ -32,7 +32,7 @@ class Hearsay:
         first = begun(span.started_ns, span.id, is_root=is_root)
         self._started_ns = min(self._started_ns or span.started_ns, span.started_ns)
         self._tags.update(tags_of(said))
-        self._claim_agent(span, agent_of(said), is_root, first)
+        self._claim_agent(said, span, is_root, first)
         for name, field in (("session", SESSION), ("user", USER)):
             self._claim(name, first, field.text(said))
         self._claim("parent", first, _parent(otlp))
@@ -48,12 +48,17 @@ class Hearsay:
         tags = tuple(sorted(self._tags))
         return hearsay_run(run_id, self._claims, started_ns=self._started_ns, tags=tags, payload=payload)
 
-    def _claim_agent(self, span: Span, told: str | None, is_root: bool, first: str) -> None:
-        """The agent that a root or an agent's span names; else the agent's span itself, another span, the root."""
-        if told is not None:
-            self._claim("agent", (FIRST if is_root or span.kind == "agent" else THIRD) + first, told)
+    def _claim_agent(self, said: dict[str, Any], span: Span, is_root: bool, first: str) -> None:
+        """The agent that a root or an agent's span names; else a workflow or the making of an agent, or a span."""
+        told, is_made = agent_of(said), is_root and said.get("gen_ai.operation.name") == _CREATION
+        if told is not None and not (is_root or span.kind == "agent"):
+            self._claim("agent", FOURTH + first, told)
+        elif told is not None and is_made:
+            self._claim("agent", SECOND + first, f"{_CREATION} {told}")
+        elif told is not None:
+            self._claim("agent", (FIRST if _is_an_agents(said) else SECOND) + first, told)
         elif span.kind == "agent":
-            self._claim("agent", SECOND + first, span.name.removeprefix("invoke_agent ") or None)
+            self._claim("agent", THIRD + first, span.name.removeprefix("invoke_agent ") or None)
         else:
             self._claim("agent", LAST + first, span.name or None)
 
@@ -83,6 +88,23 @@ class Hearsay:
         stands = better(self._claims.get(name), claim)
         self._claims[name] = stands or claim
         return stands is claim
+
+
+_CREATION = "create_agent"
+"""What makes an agent and does none of its work; often a trace of its own."""
+
+_WORKFLOW_NAMES = frozenset(names.AGENT["traceloop"])
+_WORKFLOWS = (("traceloop.span.kind", "workflow"), ("gen_ai.operation.name", "invoke_workflow"))
+
+
+def _is_an_agents(said: dict[str, Any]) -> bool:
+    """Whether a span that names an agent does more than name the workflow it is in."""
+    if _WORKFLOW_NAMES.isdisjoint(said):
+        return True
+    beside = {name: value for name, value in said.items() if name not in _WORKFLOW_NAMES}
+    if agent_of(beside) is not None:
+        return True
+    return kind_of(dict(told for told in beside.items() if told not in _WORKFLOWS)) == "agent"
 
 
 _OUTCOMES = {"error": "failed", "cancelled": "cancelled"}

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from tests.wire.otlp_made import agent, body, span
+from tests.wire.otlp_made import agent, body, model, span
 from trodo_cli.model.event import RunStart
 from trodo_cli.model.heard_run import ended_hearsay, joined_hearsay
 from trodo_cli.model.run import Run
 from trodo_cli.wire.otlp.events import events_of
 from trodo_cli.wire.otlp.export import Export
 from trodo_cli.wire.otlp.text import read_json
+from trodo_cli.wire.words import MAX_WORDS
 
 FAILED, FINE = {"code": 2, "message": "boom"}, {"code": 1}
 
@@ -131,3 +132,77 @@ def test_the_making_of_an_agent_is_no_run_of_it() -> None:
 def test_who_makes_an_agent_and_lets_it_work_has_a_run_of_it() -> None:
     assert heard(named(1, **CREATION), named(2, **OUTRIGHT)).agent == "expert"
     assert heard(span(1), named(2, 1, **CREATION), named(3, 1, **OUTRIGHT)).agent == "expert"
+
+
+# -- what was asked and answered ---------------------------------------------------------------------
+
+
+def call(number: int, parent: int | None = None, asked: Any = None, answered: Any = None, **said: Any) -> Any:
+    """A model call with its messages."""
+    told = {"gen_ai.input.messages": asked, "gen_ai.output.messages": answered}
+    attributes = {name: value for name, value in told.items() if value is not None}
+    return model(number, parent, attributes=attributes, **said)
+
+
+def words(role: str, text: str) -> dict[str, Any]:
+    return {"role": role, "parts": [{"type": "text", "content": text}]}
+
+
+QUESTION = [words("system", "Be brief."), words("user", "Earlier?"), words("user", "Weather?")]
+LOOKING = [{"role": "assistant", "parts": [{"type": "tool_call", "id": "c", "name": "look"}]}]
+RESULT = {"role": "user", "parts": [{"type": "tool_call_response", "id": "c", "response": "sun"}]}
+ANSWER = [words("assistant", "Sunny.")]
+
+
+def exchange(run: Run) -> tuple[Any, Any]:
+    return run.details.input, run.details.output
+
+
+def test_a_silent_run_was_asked_what_its_first_call_was_and_answers_what_the_last_one_does() -> None:
+    first, last = call(2, 1, QUESTION, LOOKING), call(4, 1, [*QUESTION, RESULT], ANSWER)
+    assert exchange(heard(agent(1), first, span(3, 1), last)) == ("Weather?", "Sunny.")
+    assert exchange(heard(span(1), first, last)) == ("Weather?", "Sunny.")
+
+
+def test_what_an_agent_says_itself_wins_over_its_calls() -> None:
+    inner = agent(2, 1, attributes={"input.value": "asked", "output.value": "told"})
+    assert exchange(heard(span(1), inner, call(3, 2, QUESTION, ANSWER))) == ("asked", "told")
+    asked = agent(1, attributes={"input.value": "asked"})
+    assert exchange(heard(asked, call(2, 1, QUESTION, ANSWER))) == ("asked", "Sunny.")
+
+
+def test_a_run_whose_last_call_wanted_a_tool_has_no_answer() -> None:
+    run = heard(agent(1), call(2, 1, QUESTION, ANSWER), call(3, 1, QUESTION, LOOKING))
+    assert exchange(run) == ("Weather?", None)
+
+
+@pytest.mark.parametrize("asked", [QUESTION, None])
+def test_a_run_whose_last_call_failed_has_no_answer(asked: Any) -> None:
+    run = heard(agent(1), call(2, 1, QUESTION, ANSWER), call(3, 1, asked, status=FAILED))
+    assert exchange(run) == ("Weather?", None)
+
+
+def test_an_embedding_after_the_last_answer_is_no_answer() -> None:
+    vector = span(3, 1, attributes={"gen_ai.operation.name": "embeddings", "output.value": [0.5, 0.25]})
+    assert exchange(heard(agent(1), call(2, 1, QUESTION, ANSWER), vector)) == ("Weather?", "Sunny.")
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ({"role": "human", "content": "Weather?"}, "Weather?"),
+        ({"role": "user", "content": [{"type": "input_text", "text": "Wea"}, {"type": "x"}, "ther?"]}, "Wea\nther?"),
+        ({"role": "user", "content": [{"text": "Weather?"}]}, "Weather?"),
+        ({"role": "user", "parts": [{"type": "reasoning", "content": "hm"}]}, None),
+        ({"role": ["user"], "content": {"type": []}}, None),
+        ("Weather?", None),
+    ],
+)  # fmt: skip
+def test_words_are_found_in_whatever_shape_a_message_has(message: Any, text: str | None) -> None:
+    assert heard(agent(1), call(2, 1, [message])).details.input == text
+
+
+def test_of_very_long_words_the_run_has_the_beginning() -> None:
+    long = "x" * (MAX_WORDS + 1)
+    run = heard(agent(1), call(2, 1, [words("user", long)], [words("assistant", long)]))
+    assert exchange(run) == (long[:-1], long[:-1])

@@ -1,6 +1,6 @@
 """What the spans of one trace say of their run, gathered into one announcement."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,6 +15,7 @@ from trodo_cli.wire.genai import SESSION, USER, agent_of, kind_of, metadata_of, 
 from trodo_cli.wire.otlp.export import MAX_NS, OUR_SCOPE, ZERO_TRACE, OtlpSpan
 from trodo_cli.wire.otlp.scopes import SCOPES, Habits
 from trodo_cli.wire.values import json_value
+from trodo_cli.wire.words import answer_of, question_of
 
 
 class Hearsay:
@@ -24,6 +25,8 @@ class Hearsay:
         self._claims: Claims = {}
         self._values: dict[str, Any] = {}
         self._tags: set[str] = set()
+        self._calls: list[Span] = []
+        """Model calls below the top whose words were not looked at yet."""
         self._started_ns = 0
 
     def take(self, otlp: OtlpSpan, span: Span) -> None:
@@ -42,7 +45,8 @@ class Hearsay:
 
     def run(self, run_id: str) -> Run:
         """The announcement."""
-        said = {name: value for name, value in self._values.items() if value is not None}
+        self._claim_words()
+        said = {name: value for name, value in sorted(self._values.items()) if value is not None}
         texts = {name: msgspec.Raw(json_value(value)) for name, value in said.items()}
         payload = msgspec.Raw(msgspec.json.encode(texts)) if texts else NO_PAYLOAD
         tags = tuple(sorted(self._tags))
@@ -63,7 +67,7 @@ class Hearsay:
             self._claim("agent", LAST + first, span.name or None)
 
     def _claim_exchange(self, otlp: OtlpSpan, span: Span, is_root: bool, first: str) -> None:
-        """Input, output and metadata of the run: as it was said of the trace, or else its topmost spans' own."""
+        """Input, output and metadata of the run: as it was said of the trace, or else of its topmost spans or calls."""
         last = _ended(span)
         details = span.details if is_root or span.kind == "agent" else None
         is_ours = is_root and otlp.scope.name == OUR_SCOPE
@@ -73,12 +77,44 @@ class Hearsay:
             elif details is not None:
                 rank = SECOND if is_root else THIRD
                 self._claim_part(name, rank + order, getattr(details, name), is_known=is_ours)
+        if details is None and span.kind == "model":
+            self._calls.append(span)
         self._claim_part("attributes", first, metadata_of(otlp.attributes) or None)
+
+    def _claim_words(self) -> None:
+        """What the first model call was asked, and what the last one answered: nothing if it called tools or failed."""
+        any(self._claim_question(call) for call in sorted(self._calls, key=_call_begun))
+        any(self._claim_answer(call) for call in sorted(self._calls, key=_ended) if not call.is_open)
+        self._calls.clear()
+
+    def _claim_question(self, call: Span) -> bool:
+        """Whether no call that began later needs to be looked at."""
+        source = LAST + _call_begun(call)
+        if not self._is_news("input", source):
+            return True
+        asked = question_of(_decoded(call, _Asked).input)
+        self._claim_part("input", source, asked)
+        return asked is not None
+
+    def _claim_answer(self, call: Span) -> bool:
+        """Whether no call that ended earlier needs to be looked at."""
+        source = LAST + _ended(call)
+        if not self._is_news("output", source):
+            return True
+        answer = answer_of(_decoded(call, _Answered).output)
+        is_known = answer is not None or call.status != "ok"
+        self._claim_part("output", source, answer or None, is_known=is_known)
+        return is_known
 
     def _claim_part(self, name: str, source: str, value: Any, *, is_known: bool = False) -> None:
         """`is_known`: that there is none is said too."""
         if (value is not None or is_known) and self._claim(name, source, True):
             self._values[name] = value
+
+    def _is_news(self, name: str, source: str) -> bool:
+        """Whether nobody who knows better has said this."""
+        claim = self._claims.get(name)
+        return claim is None or source < claim.source
 
     def _claim(self, name: str, source: str, value: Any) -> bool:
         """Keep what is said if nobody knows better; whether it was kept."""
@@ -107,6 +143,22 @@ def _is_an_agents(said: dict[str, Any]) -> bool:
     return kind_of(dict(told for told in beside.items() if told not in _WORKFLOWS)) == "agent"
 
 
+class _Asked(msgspec.Struct):
+    input: Any = None
+
+
+class _Answered(msgspec.Struct):
+    output: Any = None
+
+
+Part = TypeVar("Part")
+
+
+def _decoded(span: Span, part: type[Part]) -> Part:
+    """One part of a payload, the others of which may be large."""
+    return msgspec.json.decode(bytes(span.payload) or b"{}", type=part)
+
+
 _OUTCOMES = {"error": "failed", "cancelled": "cancelled"}
 
 
@@ -132,6 +184,10 @@ def _status_source(otlp: OtlpSpan, span: Span, is_root: bool) -> str:
 def _ended(span: Span) -> str:
     """The place of a span from the end of its trace: what ended last first, what is open behind all others."""
     return f"{MAX_NS - (span.ended_ns or 0):020d}{span.id}"
+
+
+def _call_begun(span: Span) -> str:
+    return begun(span.started_ns, span.id, is_root=False)
 
 
 def _habits(otlp: OtlpSpan) -> Habits:

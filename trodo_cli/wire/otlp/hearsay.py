@@ -35,7 +35,7 @@ class Hearsay:
         first = begun(span.started_ns, span.id, is_root=is_root)
         self._started_ns = min(self._started_ns or span.started_ns, span.started_ns)
         self._tags.update(tags_of(said))
-        self._claim_agent(said, span, is_root, first)
+        self._claim_agent(otlp, span, is_root, first)
         for name, field in (("session", SESSION), ("user", USER)):
             self._claim(name, first, field.text(said))
         self._claim("parent", first, _parent(otlp))
@@ -52,8 +52,9 @@ class Hearsay:
         tags = tuple(sorted(self._tags))
         return hearsay_run(run_id, self._claims, started_ns=self._started_ns, tags=tags, payload=payload)
 
-    def _claim_agent(self, said: dict[str, Any], span: Span, is_root: bool, first: str) -> None:
+    def _claim_agent(self, otlp: OtlpSpan, span: Span, is_root: bool, first: str) -> None:
         """The agent that a root or an agent's span names; else a workflow or the making of an agent, or a span."""
+        said = otlp.attributes
         told, is_made = agent_of(said), is_root and said.get("gen_ai.operation.name") == _CREATION
         if told is not None and not (is_root or span.kind == "agent"):
             self._claim("agent", FOURTH + first, told)
@@ -62,7 +63,8 @@ class Hearsay:
         elif told is not None:
             self._claim("agent", (FIRST if _is_an_agents(said) else SECOND) + first, told)
         elif span.kind == "agent":
-            self._claim("agent", THIRD + first, span.name.removeprefix("invoke_agent ") or None)
+            name = span.name.removeprefix("invoke_agent ").removesuffix(_habits(otlp).agent_suffix)
+            self._claim("agent", THIRD + first, name or None)
         else:
             self._claim("agent", LAST + first, span.name or None)
 

@@ -9,8 +9,12 @@ class Habits(NamedTuple):
     root_hides_failure: bool = False
     """A root is told as well done also when the run raised; the agents below it say how it went."""
 
+    agent_suffix: str = ""
+    """What stands behind the agent's name in the name of its span."""
+
 
 SCOPES = {
     "openinference.instrumentation.openai_agents": Habits(root_hides_failure=True),
+    "openinference.instrumentation.smolagents": Habits(agent_suffix=".run"),
     "opentelemetry.instrumentation.openai_agents": Habits(root_hides_failure=True),
 }

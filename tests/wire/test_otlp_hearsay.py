@@ -122,6 +122,18 @@ def test_a_root_that_says_more_than_its_workflow_gives_way_to_none(root: dict[st
     assert heard(named(1, **root), named(2, 1, **OUTRIGHT)).agent == name
 
 
+@pytest.mark.parametrize(
+    ("scope", "name"),
+    [("openinference.instrumentation.smolagents", "weather"), ("other", "weather.run"), ("", "weather.run")],
+)
+def test_the_span_of_an_agent_is_called_like_it_but_for_what_its_library_puts_behind(
+    scope: str, name: str
+) -> None:
+    said = {"openinference.span.kind": "AGENT"}
+    made = span(1, attributes=said, name="weather.run"), span(2, 1, attributes=said, name="helper.run")
+    assert heard(*made, scope=scope).agent == name
+
+
 CREATION: dict[str, Any] = {"gen_ai__operation__name": "create_agent", "gen_ai__agent__name": "expert"}
 
 
@@ -132,6 +144,29 @@ def test_the_making_of_an_agent_is_no_run_of_it() -> None:
 def test_who_makes_an_agent_and_lets_it_work_has_a_run_of_it() -> None:
     assert heard(named(1, **CREATION), named(2, **OUTRIGHT)).agent == "expert"
     assert heard(span(1), named(2, 1, **CREATION), named(3, 1, **OUTRIGHT)).agent == "expert"
+
+
+# -- for whom ----------------------------------------------------------------------------------------
+
+
+NOTED: dict[str, Any] = {"metadata": '{"user_id":"ada","session_id":"s","thread_id":"t"}'}
+
+
+def test_user_and_session_are_taken_from_the_metadata_where_nobody_says_them() -> None:
+    run = heard(named(1, **NOTED), named(2, 1, metadata='{"user_id":"bob"}'))
+    assert (run.user, run.session) == ("ada", "s")
+    assert heard(named(1, metadata='{"thread_id":"t","session_id":""}')).session == "t"
+
+
+def test_whatever_is_said_outright_anywhere_wins_over_the_metadata() -> None:
+    outright = named(2, 1, user__id="eve", session__id="said")
+    run = heard(named(1, **NOTED), outright, named(3, 2))
+    assert (run.user, run.session) == ("eve", "said")
+
+
+@pytest.mark.parametrize("noted", ['{"user_id":7}', '{"user_id":null}', "user_id", '["user_id"]', ""])
+def test_metadata_without_such_texts_says_nothing(noted: str) -> None:
+    assert heard(named(1, metadata=noted)).user is None
 
 
 # -- what was asked and answered ---------------------------------------------------------------------

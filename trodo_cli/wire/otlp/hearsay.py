@@ -36,8 +36,11 @@ class Hearsay:
         self._started_ns = min(self._started_ns or span.started_ns, span.started_ns)
         self._tags.update(tags_of(said))
         self._claim_agent(otlp, span, is_root, first)
-        for name, field in (("session", SESSION), ("user", USER)):
-            self._claim(name, first, field.text(said))
+        noted = metadata_of(said)
+        self._claim_part("attributes", first, noted or None)
+        for name, field, keys in _WHO:
+            self._claim(name, FIRST + first, field.text(said))
+            self._claim(name, LAST + first, _text(noted, keys))
         self._claim("parent", first, _parent(otlp))
         if not span.is_open:
             self._claim("status", _status_source(otlp, span, is_root), _outcome(span))
@@ -69,7 +72,7 @@ class Hearsay:
             self._claim("agent", LAST + first, span.name or None)
 
     def _claim_exchange(self, otlp: OtlpSpan, span: Span, is_root: bool, first: str) -> None:
-        """Input, output and metadata of the run: as it was said of the trace, or else of its topmost spans or calls."""
+        """Input and output of the run: as it was said of the trace, or else of its topmost spans, or of its calls."""
         last = _ended(span)
         details = span.details if is_root or span.kind == "agent" else None
         is_ours = is_root and otlp.scope.name == OUR_SCOPE
@@ -81,7 +84,6 @@ class Hearsay:
                 self._claim_part(name, rank + order, getattr(details, name), is_known=is_ours)
         if details is None and span.kind == "model":
             self._calls.append(span)
-        self._claim_part("attributes", first, metadata_of(otlp.attributes) or None)
 
     def _claim_words(self) -> None:
         """What the first model call was asked, and what the last one answered: nothing if it called tools or failed."""
@@ -126,6 +128,14 @@ class Hearsay:
         stands = better(self._claims.get(name), claim)
         self._claims[name] = stands or claim
         return stands is claim
+
+
+_WHO = (("session", SESSION, ("session_id", "thread_id")), ("user", USER, ("user_id",)))
+"""For whom a run is: in attributes of its own, or else among what was noted."""
+
+
+def _text(noted: dict[str, Any], keys: tuple[str, ...]) -> str | None:
+    return next((text for key in keys if isinstance(text := noted.get(key), str) and text), None)
 
 
 _CREATION = "create_agent"

@@ -86,10 +86,14 @@ class Hearsay:
             self._calls.append(span)
 
     def _claim_words(self) -> None:
-        """What the first model call was asked, and what the last one answered: nothing if it called tools or failed."""
-        any(self._claim_question(call) for call in sorted(self._calls, key=_call_begun))
-        any(self._claim_answer(call) for call in sorted(self._calls, key=_ended) if not call.is_open)
-        self._calls.clear()
+        """What the first model call was asked, and what the last one answered, which may be nothing."""
+        calls, self._calls = self._calls, []
+        for call in sorted(calls, key=_call_begun):
+            if self._claim_question(call):
+                break
+        for call in sorted((call for call in calls if not call.is_open), key=_ended):
+            if self._claim_answer(call):
+                break
 
     def _claim_question(self, call: Span) -> bool:
         """Whether no call that began later needs to be looked at."""

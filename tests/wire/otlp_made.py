@@ -62,6 +62,7 @@ def agent(number: int, parent: int | None = None, **said: Any) -> dict[str, Any]
     return span(number, parent, attributes=told, **said)
 
 
-def body(*spans: Any) -> bytes:
-    """An export of these spans."""
-    return json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).encode()
+def body(*spans: Any, scope: str = "") -> bytes:
+    """An export of these spans, all made by one library."""
+    made = {"scope": {"name": scope}, "spans": spans} if scope else {"spans": spans}
+    return json.dumps({"resourceSpans": [{"scopeSpans": [made]}]}).encode()

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from trodo_cli.model.hearsay import LAST, PATIENCE_NS, Claim, Claims, begun, better, joined_claims
+from trodo_cli.model.payload import NO_PAYLOAD
 from trodo_cli.model.run import LOST_AFTER_NS, Run
 
 HEARD_LOST_AFTER_NS = LOST_AFTER_NS + PATIENCE_NS
@@ -84,18 +85,22 @@ _NO_STATUS = Claim("", ("completed", None, None))
 
 
 def _joined_payload(one: Run, other: Run) -> msgspec.Raw:
-    """Each part from the run whose claim about it stands."""
-    if one.payload == other.payload or not bytes(other.payload):
+    """Each part from the run whose claim about it stands; none where that claim is that there is none."""
+    if one.payload == other.payload:
         return one.payload
-    if not bytes(one.payload):
-        return other.payload
-    texts: dict[str, msgspec.Raw] = {}
     try:
-        parts = [(run, msgspec.json.decode(run.payload, type=dict[str, msgspec.Raw])) for run in (one, other)]
+        parts = [(run, _parts_of(run)) for run in (one, other)]
     except msgspec.MsgspecError:
         return max(one.payload, other.payload, key=bytes)
+    texts: dict[str, msgspec.Raw] = {}
     for name in sorted({name for _, part in parts for name in part}):
         best = better(one.heard.get(name), other.heard.get(name))
         told = [bytes(part[name]) for run, part in parts if name in part and run.heard.get(name) == best]
-        texts[name] = msgspec.Raw(max(told, default=b"null"))
-    return msgspec.Raw(msgspec.json.encode(texts))
+        if told:
+            texts[name] = msgspec.Raw(max(told))
+    return msgspec.Raw(msgspec.json.encode(texts)) if texts else NO_PAYLOAD
+
+
+def _parts_of(run: Run) -> dict[str, msgspec.Raw]:
+    payload = bytes(run.payload)
+    return msgspec.json.decode(payload, type=dict[str, msgspec.Raw]) if payload else {}

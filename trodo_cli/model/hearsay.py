@@ -18,8 +18,8 @@ PATIENCE_NS = 300 * 10**9
 """The same for a run in which a parent is missing: it may still be at work, or never be sent."""
 
 
-FIRST, SECOND, THIRD, LAST = "0", "1", "2", "3"
-"""How well a span knows; between equals the one that `begun` puts first."""
+FIRST, SECOND, THIRD, FOURTH, LAST = "0", "1", "2", "3", "4"
+"""How well a span knows; between equals the one that `begun` puts first, or that ended last."""
 
 
 class Claim(msgspec.Struct, array_like=True, frozen=True):

@@ -55,7 +55,7 @@ def _openinference_output(attributes: Attributes, _moments: Moments) -> Any:
 
 
 def _openinference(attributes: Attributes, messages: str, texts: str, inside: str) -> Any:
-    if found := unflattened(attributes, messages):
+    if any(map(_says_something, found := unflattened(attributes, messages))):
         return [_openinference_message(item) for item in found]
     found = [_within(item, inside, "text") for item in unflattened(attributes, texts)]
     return found or None
@@ -214,6 +214,12 @@ def _listed(tree: Any) -> Any:
     if tree and all(name.isdecimal() for name in tree):
         return [_listed(tree[name]) for name in sorted(tree, key=lambda name: (len(name), name))]
     return {name: _listed(value) for name, value in tree.items()}
+
+
+def _says_something(item: Any) -> bool:
+    """Whether more is told of a message than whose it is."""
+    message = item.get("message") if isinstance(item, dict) else None
+    return not isinstance(message, dict) or not message.keys() <= {"role", "name"}
 
 
 def _openinference_message(item: Any) -> Any:

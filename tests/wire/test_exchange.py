@@ -36,3 +36,55 @@ def test_one_flattened_message_with_content_is_enough_for_all_to_stand() -> None
 
 def test_a_call_that_failed_has_no_empty_answer() -> None:
     assert output_of(marked(llm__output_messages__0__message__role="assistant"), []) is None
+
+
+DETAILS = "gen_ai.client.inference.operation.details"
+SYSTEM, ASKED, ANSWERED = "gen_ai.system_instructions", "gen_ai.input.messages", "gen_ai.output.messages"
+
+
+def text(said: str) -> list[dict[str, str]]:
+    return [{"type": "text", "content": said}]
+
+
+def events(*said: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """One event for each of these attributes, as JSON texts."""
+    return [(DETAILS, {key: json.dumps(value) for key, value in told.items()}) for told in said]
+
+
+BRIEF = {"role": "system", "parts": text("Be brief.")}
+HI, SUN = {"role": "user", "parts": text("Hi")}, {"role": "tool", "parts": text("sunny")}
+
+
+def test_messages_told_in_several_events_are_gathered() -> None:
+    told = events(
+        {SYSTEM: text("Be brief.")}, {ASKED: [HI]}, {ASKED: [SUN]}, {ANSWERED: [HI]}, {ANSWERED: [SUN]}
+    )
+    assert input_of({}, told) == [BRIEF, HI, SUN]
+    assert output_of({}, told) == [HI, SUN]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "told"),
+    [
+        ({SYSTEM: text("Be brief.")}, events({ASKED: [HI]})),
+        ({ASKED: [HI]}, events({SYSTEM: text("Be brief.")})),
+        ({SYSTEM: text("Be brief."), ASKED: [HI]}, events({SYSTEM: text("Be brief."), ASKED: [HI]})),
+    ],
+)
+def test_the_system_text_and_the_messages_may_stand_in_different_places(
+    attributes: dict[str, Any], told: list[Any]
+) -> None:
+    assert input_of(attributes, told) == [BRIEF, HI]
+
+
+def test_the_system_text_is_told_beside_older_messages_too() -> None:
+    told = [("gen_ai.user.message", {"content": "Hi"})]
+    assert input_of({SYSTEM: text("Be brief.")}, told) == [BRIEF, {"role": "user", "content": "Hi"}]
+    said = {SYSTEM: text("Be brief."), "gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": "Hi"}
+    assert input_of(said, []) == [BRIEF, {"role": "user", "content": "Hi"}]
+
+
+def test_a_tool_s_arguments_and_result_are_not_taken_from_messages_about_them() -> None:
+    said = {"gen_ai.tool.call.arguments": '{"city": "Paris"}', "gen_ai.tool.call.result": "sunny"}
+    told = events({ASKED: [HI]}, {ANSWERED: [SUN]})
+    assert (input_of(said, told), output_of(said, told)) == ({"city": "Paris"}, "sunny")

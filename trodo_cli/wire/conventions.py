@@ -203,10 +203,14 @@ USAGE_PREFIX = "gen_ai.usage."
 
 # -- what went in and what came out ------------------------------------------------------------------
 
+TOOL_INPUT: Table = {"genai": ("gen_ai.tool.call.arguments",)}
+TOOL_OUTPUT: Table = {"genai": ("gen_ai.tool.call.result",)}
+"""What stands before any messages that tell of the same call."""
+
 INPUT: Table = {
     "langfuse": ("langfuse.observation.input",),
     "openinference": ("input.value",),
-    "genai": ("gen_ai.tool.call.arguments", "gen_ai.retrieval.query.text"),
+    "genai": ("gen_ai.retrieval.query.text",),
     "older": ("gen_ai.prompt",),
     "vercel": ("ai.prompt.messages", "ai.prompt", "ai.toolCall.args", "ai.value", "ai.values"),
     "traceloop": ("traceloop.entity.input", "gen_ai.task.input"),
@@ -219,7 +223,6 @@ INPUT: Table = {
 OUTPUT: Table = {
     "langfuse": ("langfuse.observation.output",),
     "openinference": ("output.value",),
-    "genai": ("gen_ai.tool.call.result",),
     "older": ("gen_ai.completion",),
     "vercel": ("ai.toolCall.result",),
     "traceloop": ("traceloop.entity.output", "gen_ai.task.output"),

@@ -3,12 +3,12 @@
 Flattened messages are put together again and JSON texts are opened; whose shape a message has stays as it is.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
 from trodo_cli.wire import conventions as names
-from trodo_cli.wire.genai import INPUT, OUTPUT, opened
+from trodo_cli.wire.genai import INPUT, OUTPUT, TOOL_INPUT, TOOL_OUTPUT, opened
 
 Attributes = Mapping[str, Any]
 Moments = Sequence[tuple[str, Attributes]]
@@ -61,24 +61,37 @@ def _openinference(attributes: Attributes, messages: str, texts: str, inside: st
     return found or None
 
 
+def _tool_input(attributes: Attributes, _moments: Moments) -> Any:
+    return TOOL_INPUT.opened(attributes)
+
+
+def _tool_output(attributes: Attributes, _moments: Moments) -> Any:
+    return TOOL_OUTPUT.opened(attributes)
+
+
 def _genai_input(attributes: Attributes, moments: Moments) -> Any:
-    for place in (attributes, *_details(moments)):
-        system = opened(place.get("gen_ai.system_instructions"))
-        asked = opened(place.get("gen_ai.input.messages"))
-        if asked is not None or system is not None:
-            return _with_system(system, INPUT.opened(attributes) if asked is None else asked)
-    return None
+    system = _told_in_parts("gen_ai.system_instructions", attributes, moments)
+    asked = _told_in_parts("gen_ai.input.messages", attributes, moments)
+    if asked is None and system is not None:
+        asked = _first(_OLDER_INPUTS, attributes, moments)
+    return _with_system(system, asked)
 
 
 def _genai_output(attributes: Attributes, moments: Moments) -> Any:
-    for place in (attributes, *_details(moments)):
-        if (answered := opened(place.get("gen_ai.output.messages"))) is not None:
-            return answered
-    return None
+    return _told_in_parts("gen_ai.output.messages", attributes, moments)
 
 
-def _details(moments: Moments) -> Iterator[Attributes]:
-    return (said for name, said in moments if name == "gen_ai.client.inference.operation.details")
+def _told_in_parts(key: str, attributes: Attributes, moments: Moments) -> Any:
+    """What the span says; else what its events say of it, one list after another."""
+    if (said := opened(attributes.get(key))) is not None:
+        return said
+    told = [said for name, of in moments if name == _DETAILS and (said := opened(of.get(key))) is not None]
+    if len(told) > 1 and all(isinstance(said, list) for said in told):
+        return [item for said in told for item in said]
+    return told[0] if told else None
+
+
+_DETAILS = "gen_ai.client.inference.operation.details"
 
 
 def _with_system(system: Any, asked: Any) -> Any:
@@ -168,8 +181,10 @@ def _plain_output(attributes: Attributes, _moments: Moments) -> Any:
     return OUTPUT.opened(attributes)
 
 
-_GENAI_INPUTS: tuple[Reader, ...] = (_genai_input, _indexed_input, _event_input, _plain_input)
+_OLDER_INPUTS: tuple[Reader, ...] = (_indexed_input, _event_input, _plain_input)
+_GENAI_INPUTS = (_tool_input, _genai_input, *_OLDER_INPUTS)
 _GENAI_OUTPUTS: tuple[Reader, ...] = (
+    _tool_output,
     _genai_output,
     _indexed_output,
     _event_output,

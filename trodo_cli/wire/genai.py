@@ -66,6 +66,7 @@ TOOL, AGENT = Field.of(names.TOOL), Field.of(names.AGENT)
 TOOL_CALL, FINISH = Field.of(names.TOOL_CALL), Field.of(names.FINISH)
 SESSION, USER = Field.of(names.SESSION), Field.of(names.USER)
 INPUT, OUTPUT = Field.of(names.INPUT), Field.of(names.OUTPUT)
+TOOL_INPUT, TOOL_OUTPUT = Field.of(names.TOOL_INPUT), Field.of(names.TOOL_OUTPUT)
 
 _USAGE = {name: Field.of(table) for name, table in names.USAGE.items()}
 

@@ -184,6 +184,31 @@ def test_the_model_and_tokens_of_an_unmarked_span_of_openinference_are_read_last
     assert one(attributes={**said, "openinference.span.kind": "LLM"}).usage.input == 1
 
 
+ASKED = {
+    "llm.invocation_parameters": '{"model": "gpt-4o-mini", "stream": true}',
+    "openinference.span.kind": "LLM",
+}
+
+
+def test_a_call_that_nobody_answered_has_the_model_that_was_asked() -> None:
+    assert one(attributes=ASKED).model == "gpt-4o-mini"
+    assert (
+        one(attributes={**ASKED, "llm.model_name": "gpt-4o-mini-2024-07-18"}).model
+        == "gpt-4o-mini-2024-07-18"
+    )
+    assert one(attributes={**ASKED, "llm.invocation_parameters": '["model"]'}).model is None
+    assert one(attributes={**ASKED, "openinference.span.kind": "TOOL"}).model is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [('"sunny"', "sunny"), ("sunny", "sunny"), ('"sunny', '"sunny'), ("7", "7"), ('{"a": 1}', {"a": 1})],
+)
+def test_a_tool_s_result_may_stand_in_quotes(sent: str, shown: Any) -> None:
+    said = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.call.result": sent}
+    assert one(attributes=said).details.output == shown
+
+
 @pytest.mark.parametrize("attributes", [{"ai.prompt": "x"}, {"gen_ai.operation.name": "new_thing"}, {}])
 def test_what_nobody_knows_is_a_step_and_no_model_call(attributes: dict[str, Any]) -> None:
     assert one(attributes=attributes).kind == "step"

@@ -9,12 +9,13 @@ from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span, SpanStatus
 from trodo_cli.wire import conventions as names
 from trodo_cli.wire.exchange import input_of, output_of
-from trodo_cli.wire.genai import MODEL, cost_of, kind_of, provider_of, tokens_of, tool_of
+from trodo_cli.wire.genai import kind_of, model_of, provider_of, tool_of
 from trodo_cli.wire.native import settled_event
 from trodo_cli.wire.otlp.export import Export, Moment, OtlpSpan
 from trodo_cli.wire.otlp.failure import error_of, error_type_of, raised_in, stack_of, status_code_of
 from trodo_cli.wire.otlp.hearsay import Hearsay
 from trodo_cli.wire.otlp.our_root import is_our_root, run_events
+from trodo_cli.wire.usage import cost_of, tokens_of
 from trodo_cli.wire.values import json_object, json_value
 
 ENDED_VERSION = 2
@@ -102,7 +103,7 @@ def _described(otlp: OtlpSpan, raised: dict[str, Any] | None) -> Span:
         started_ns=otlp.started_ns,
         usage=tokens_of(attributes),
         cost=cost_of(attributes),
-        model=MODEL.text(attributes) if kind in ("model", "retrieval", "agent") else None,
+        model=model_of(attributes) if kind in ("model", "retrieval", "agent") else None,
         provider=provider_of(attributes),
         tool=tool_of(attributes, name) if kind == "tool" else None,
         payload=_payload(otlp, raised),

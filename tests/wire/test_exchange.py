@@ -38,6 +38,53 @@ def test_a_call_that_failed_has_no_empty_answer() -> None:
     assert output_of(marked(llm__output_messages__0__message__role="assistant"), []) is None
 
 
+CALL = "llm.output_messages.0.message.{}.0.tool_call."
+
+
+def called(where: str) -> dict[str, Any]:
+    """A tool call in an answer's content or beside it."""
+    said = {"id": "c1", "function.name": "weather", "function.arguments": "{}"}
+    return {CALL.format(where) + name: value for name, value in said.items()}
+
+
+def test_a_tool_call_that_is_told_twice_in_a_message_is_one() -> None:
+    content = "llm.output_messages.0.message.contents.{}.message_content."
+    function = {"name": "weather", "arguments": "{}"}
+    said = {
+        **OPENINFERENCE,
+        "llm.output_messages.0.message.role": "assistant",
+        content.format(0) + "type": "tool_use",
+    }
+    twice = {**said, **called("contents"), **called("tool_calls")}
+    call = {"id": "c1", "function": function}
+    assert output_of(twice, []) == [{"role": "assistant", "content": "", "tool_calls": [call]}]
+    spoken = {content.format(1) + "type": "text", content.format(1) + "text": "One moment."}
+    (answer,) = output_of({**twice, **spoken}, [])
+    assert (answer["content"], answer["tool_calls"]) == ([{"type": "text", "text": "One moment."}], [call])
+    (answer,) = output_of({**said, **called("contents")}, [])
+    assert answer == {"role": "assistant", "content": [{"type": "tool_call", **call}]}
+
+
+def test_retrieved_documents_are_what_came_out_of_a_retrieval() -> None:
+    said = {
+        **OPENINFERENCE,
+        "output.value": '["<NodeWithScore>"]',
+        "retrieval.documents.0.document.id": "d1",
+        "retrieval.documents.0.document.content": "Paris is sunny.",
+        "retrieval.documents.0.document.score": 0.5,
+        "retrieval.documents.0.document.metadata": '{"page": 1}',
+        "retrieval.documents.1.document.content": "It rains.",
+    }
+    first = {"id": "d1", "content": "Paris is sunny.", "score": 0.5, "metadata": {"page": 1}}
+    assert output_of(said, []) == [first, {"content": "It rains."}]
+
+
+def test_embedded_texts_are_what_went_into_an_embedding_and_vectors_are_not() -> None:
+    said = {**OPENINFERENCE, "input.value": "all", "embedding.embeddings.0.embedding.vector": [0.5, 0.5]}
+    assert input_of(said, []) == "all"
+    assert input_of({**said, "embedding.embeddings.0.embedding.text": "Paris"}, []) == ["Paris"]
+
+
 DETAILS = "gen_ai.client.inference.operation.details"
 SYSTEM, ASKED, ANSWERED = "gen_ai.system_instructions", "gen_ai.input.messages", "gen_ai.output.messages"
 

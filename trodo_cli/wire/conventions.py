@@ -164,6 +164,14 @@ OUTPUT: Table = {
     ),
 }  # fmt: skip
 
+FLATTENED_INPUTS = (("llm.prompts.", ("prompt", "text")), ("embedding.embeddings.", ("embedding", "text")))
+FLATTENED_OUTPUTS = (
+    ("llm.choices.", ("completion", "text")),
+    ("retrieval.documents.", ("document",)),
+    ("reranker.output_documents.", ("document",)),
+)
+"""Where OpenInference has lists that are no messages, and where in an item that is which counts."""
+
 JSON_TEXTS = ("ai.", "traceloop.entity.", "mlflow.", "gen_ai.tool.call.")
 """Names of this begin hold JSON texts always, so that even a text stands in quotes."""
 

@@ -135,3 +135,82 @@ def test_a_tool_s_arguments_and_result_are_not_taken_from_messages_about_them() 
     said = {"gen_ai.tool.call.arguments": '{"city": "Paris"}', "gen_ai.tool.call.result": "sunny"}
     told = events({ASKED: [HI]}, {ANSWERED: [SUN]})
     assert (input_of(said, told), output_of(said, told)) == ({"city": "Paris"}, "sunny")
+
+
+CHAIN = {"traceloop.span.kind": "task"}
+AROUND = {"tags": [], "metadata": {}, "kwargs": {"name": "n"}}
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ({"inputs": {"q": 1}, **AROUND}, {"q": 1}),
+        ({"inputs": {"city": "Paris"}, "input_str": "{'city': 'Paris'}", **AROUND}, {"city": "Paris"}),
+        ({"inputs": None, "input_str": "Paris", **AROUND}, "Paris"),
+        ({"inputs": None, **AROUND}, {"inputs": None, **AROUND}),
+        ({"inputs": 1, "mine": 2, **AROUND}, {"inputs": 1, "mine": 2, **AROUND}),
+    ],
+)
+def test_an_input_is_shown_without_the_wrapper_of_its_instrumentation(sent: Any, shown: Any) -> None:
+    assert input_of({**CHAIN, "traceloop.entity.input": json.dumps(sent)}, []) == shown
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ({"outputs": [1], "kwargs": {}}, [1]),
+        ({"output": "x", "kwargs": {}}, "x"),
+        ({"output": "x"}, {"output": "x"}),
+    ],
+)
+def test_an_output_is_shown_without_its_wrapper_too(sent: Any, shown: Any) -> None:
+    assert output_of({**CHAIN, "traceloop.entity.output": json.dumps(sent)}, []) == shown
+
+
+def test_what_only_looks_like_a_wrapper_is_shown_as_it_is() -> None:
+    mine = {"output": "x", "kwargs": {}}
+    assert output_of({"output.value": json.dumps(mine)}, []) == mine
+
+
+SAID = {"content": "sunny", "type": "tool", "tool_call_id": "c1"}
+DUMPED = {"lc": 1, "type": "constructor", "id": ["langchain", "ToolMessage"], "kwargs": SAID}
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ({"type": "tool", "data": SAID}, "sunny"),
+        (DUMPED, "sunny"),
+        ({"type": "tool", "data": {}}, {"type": "tool", "data": {}}),
+        ({"type": "tool", "data": SAID, "more": 1}, {"type": "tool", "data": SAID, "more": 1}),
+        ({"type": "ai", "data": SAID}, {"type": "ai", "data": SAID}),
+        ([DUMPED], [DUMPED]),
+    ],
+)
+def test_a_tool_s_result_is_shown_without_the_message_around_it(sent: Any, shown: Any) -> None:
+    assert output_of({"openinference.span.kind": "TOOL", "output.value": json.dumps(sent)}, []) == shown
+
+
+def test_a_wrapped_message_is_taken_out_of_both() -> None:
+    said = {
+        "traceloop.span.kind": "tool",
+        "gen_ai.tool.call.result": json.dumps({"output": DUMPED, "kwargs": {}}),
+    }
+    assert output_of(said, []) == "sunny"
+
+
+TOOL = {"type": "function", "function": {"name": "weather", "parameters": {}}}
+ASKED_FOR = {"role": "user", "content": "Weather?"}
+RESULT = {"role": "tool", "content": TOOL, "tool_call_id": "c1"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ([ASKED_FOR, {"role": "tool", "content": TOOL}], {"tools": [TOOL], "messages": [ASKED_FOR]}),
+        ([ASKED_FOR, RESULT], [ASKED_FOR, RESULT]),
+        ({"messages": [ASKED_FOR]}, {"messages": [ASKED_FOR]}),
+    ],
+)
+def test_a_tool_that_is_defined_among_the_messages_is_no_result(sent: Any, shown: Any) -> None:
+    assert input_of({"langfuse.observation.input": json.dumps(sent)}, []) == shown

@@ -13,6 +13,7 @@ from tests.wire.otlp_made import START, TRACE, body, model, pairs, span, span_id
 from trodo_cli.errors import InvalidInput
 from trodo_cli.model.event import Event, RunStart, SpanEnd
 from trodo_cli.wire.exchange import input_of
+from trodo_cli.wire.genai import first_token_of
 from trodo_cli.wire.otlp import protobuf, text
 from trodo_cli.wire.otlp.events import events_of
 from trodo_cli.wire.otlp.export import Export
@@ -182,6 +183,18 @@ def test_the_model_and_tokens_of_an_unmarked_span_of_openinference_are_read_last
     said = {"llm.token_count.prompt": 1, "gen_ai.usage.input_tokens": 2, "gen_ai.request.model": "m"}
     assert one(attributes=said).usage.input == 2
     assert one(attributes={**said, "openinference.span.kind": "LLM"}).usage.input == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("gen_ai.response.time_to_first_chunk", 0.25),
+        ("ai.response.msToFirstChunk", 250),
+        ("gen_ai.server.time_to_first_token", 250),
+    ],
+)
+def test_the_time_to_the_first_token_is_told_in_seconds_or_milliseconds(key: str, told: float) -> None:
+    assert first_token_of({key: told}) == 250_000_000
 
 
 ASKED = {

@@ -59,6 +59,7 @@ FINISH: Table = {
 FIRST_TOKEN: dict[str, int] = {
     "gen_ai.response.time_to_first_chunk": 10**9,
     "gen_ai.client.operation.time_to_first_chunk": 10**9,
+    "gen_ai.server.time_to_first_token": 10**6,
     "ai.response.msToFirstChunk": 10**6,
 }
 """How long the first token took, and how many nanoseconds its unit has."""
@@ -174,6 +175,15 @@ FLATTENED_OUTPUTS = (
 
 JSON_TEXTS = ("ai.", "traceloop.entity.", "mlflow.", "gen_ai.tool.call.")
 """Names of this begin hold JSON texts always, so that even a text stands in quotes."""
+
+WRAPPED = "traceloop.span.kind"
+WRAPPERS: tuple[tuple[frozenset[str], tuple[str, ...]], ...] = (
+    (frozenset(("inputs", "tags", "metadata", "kwargs")), ("inputs",)),
+    (frozenset(("input_str", "inputs", "tags", "metadata", "kwargs")), ("inputs", "input_str")),
+    (frozenset(("outputs", "kwargs")), ("outputs",)),
+    (frozenset(("output", "kwargs")), ("output",)),
+)
+"""What OpenLLMetry wraps LangChain's values in on such spans: all names of the object, and those that count."""
 
 RUN_INPUT, RUN_OUTPUT = "langfuse.trace.input", "langfuse.trace.output"
 """What a span says of its whole trace."""

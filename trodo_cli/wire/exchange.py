@@ -9,6 +9,7 @@ from typing import Any
 from trodo_cli.wire import conventions as names
 from trodo_cli.wire.flattened import flattened_list, indexed_messages
 from trodo_cli.wire.genai import INPUT, OUTPUT, TOOL_INPUT, TOOL_OUTPUT, opened
+from trodo_cli.wire.wrapping import tool_result, tools_apart, unwrapped
 
 Attributes = Mapping[str, Any]
 Moments = Sequence[tuple[str, Attributes]]
@@ -19,14 +20,14 @@ Reader = Callable[[Attributes, Moments], Any]
 
 def input_of(attributes: Attributes, moments: Moments) -> Any:
     """What went in; None when nobody said."""
-    return _first(_MARKED_INPUTS if names.OPENINFERENCE_MARK in attributes else _INPUTS, attributes, moments)
+    readers = _MARKED_INPUTS if names.OPENINFERENCE_MARK in attributes else _INPUTS
+    return unwrapped(attributes, _first(readers, attributes, moments))
 
 
 def output_of(attributes: Attributes, moments: Moments) -> Any:
     """What came out; None when nobody said."""
-    return _first(
-        _MARKED_OUTPUTS if names.OPENINFERENCE_MARK in attributes else _OUTPUTS, attributes, moments
-    )
+    readers = _MARKED_OUTPUTS if names.OPENINFERENCE_MARK in attributes else _OUTPUTS
+    return tool_result(unwrapped(attributes, _first(readers, attributes, moments)))
 
 
 def _first(readers: Sequence[Reader], attributes: Attributes, moments: Moments) -> Any:
@@ -37,7 +38,7 @@ def _first(readers: Sequence[Reader], attributes: Attributes, moments: Moments) 
 
 
 def _langfuse_input(attributes: Attributes, _moments: Moments) -> Any:
-    return opened(attributes.get("langfuse.observation.input"))
+    return tools_apart(opened(attributes.get("langfuse.observation.input")))
 
 
 def _langfuse_output(attributes: Attributes, _moments: Moments) -> Any:

@@ -36,8 +36,8 @@ class Field(NamedTuple):
         """What is there, the winning value first."""
         if self.known.isdisjoint(attributes):
             return []
-        found = ((key, attributes.get(key)) for key in self._keys(attributes))
-        return [_out_of_quotes(key, value) for key, value in found if value is not None]
+        keys = self._keys(attributes)
+        return [_out_of_quotes(key, value) for key in keys if (value := attributes.get(key)) is not None]
 
     def opened(self, attributes: Attributes) -> Any:
         """The winning value, opened where it is a JSON text; None for none."""

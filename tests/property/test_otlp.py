@@ -15,6 +15,7 @@ from tests.wire.test_otlp_golden import CONVENTIONS, GOLDEN, as_protobuf
 from trodo_cli.client.local import LocalClient
 from trodo_cli.errors import InvalidInput
 from trodo_cli.wire import conventions as names
+from trodo_cli.wire import usage_names
 from trodo_cli.wire.native import read_event, write_event
 from trodo_cli.wire.otlp.events import events_of
 from trodo_cli.wire.otlp.export import Export
@@ -26,14 +27,11 @@ SEEDS = [(GOLDEN / f"{name}.json").read_bytes() for name in CONVENTIONS]
 
 def known_keys() -> list[str]:
     """Every attribute that means something, and a few that nearly do."""
-    tables = [value for value in vars(names).values() if isinstance(value, dict)]
+    tables = [value for of in (names, usage_names) for value in vars(of).values() if isinstance(value, dict)]
     found = {key for table in tables for keys in table.values() if isinstance(keys, tuple) for key in keys}
-    found |= {key for table in names.USAGE.values() for keys in table.values() for key in keys}
-    found |= {key for key, _ in names.KINDS} | {
-        names.LANGFUSE_USAGE,
-        names.LANGFUSE_COST,
-        names.METADATA_TEXT,
-    }
+    found |= {key for table in usage_names.USAGE.values() for keys in table.values() for key in keys}
+    found |= {key for key, _ in names.KINDS} | {*usage_names.USAGE_OBJECTS}
+    found |= {usage_names.LANGFUSE_USAGE, usage_names.LANGFUSE_COST, names.METADATA_TEXT, names.PARAMETERS}
     more = [
         "llm.input_messages.0.message.role", "llm.input_messages.0.message.contents.1.message_content.text",
         "llm.input_messages.99999999999.message", "llm.input_messages.x", "gen_ai.prompt.0.content",
@@ -41,6 +39,8 @@ def known_keys() -> list[str]:
         "gen_ai.system_instructions", "gen_ai.output.messages", "events", "logfire.span_type", "logfire.level_num",
         "logfire.pending_parent_id", "exception.stacktrace", "langfuse.observation.level", "trodo.metadata.",
         "trodo.parent_run_id", "langfuse.trace.tags", "error.type", "http.status_code",
+        "retrieval.documents.0.document.content", "embedding.embeddings.0.embedding.text",
+        "llm.output_messages.0.message.contents.0.tool_call.id",
     ]  # fmt: skip
     return sorted({*found, *more})
 

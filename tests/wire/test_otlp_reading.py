@@ -13,6 +13,7 @@ from tests.wire.otlp_made import START, TRACE, body, model, pairs, span, span_id
 from trodo_cli.errors import InvalidInput
 from trodo_cli.model.event import Event, RunStart, SpanEnd
 from trodo_cli.wire.exchange import input_of
+from trodo_cli.wire.genai import first_token_of
 from trodo_cli.wire.otlp import protobuf, text
 from trodo_cli.wire.otlp.events import events_of
 from trodo_cli.wire.otlp.export import Export
@@ -182,6 +183,43 @@ def test_the_model_and_tokens_of_an_unmarked_span_of_openinference_are_read_last
     said = {"llm.token_count.prompt": 1, "gen_ai.usage.input_tokens": 2, "gen_ai.request.model": "m"}
     assert one(attributes=said).usage.input == 2
     assert one(attributes={**said, "openinference.span.kind": "LLM"}).usage.input == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("gen_ai.response.time_to_first_chunk", 0.25),
+        ("ai.response.msToFirstChunk", 250),
+        ("gen_ai.server.time_to_first_token", 250),
+    ],
+)
+def test_the_time_to_the_first_token_is_told_in_seconds_or_milliseconds(key: str, told: float) -> None:
+    assert first_token_of({key: told}) == 250_000_000
+
+
+ASKED = {
+    "llm.invocation_parameters": '{"model": "gpt-4o-mini", "stream": true}',
+    "openinference.span.kind": "LLM",
+}
+
+
+def test_a_call_that_nobody_answered_has_the_model_that_was_asked() -> None:
+    assert one(attributes=ASKED).model == "gpt-4o-mini"
+    assert (
+        one(attributes={**ASKED, "llm.model_name": "gpt-4o-mini-2024-07-18"}).model
+        == "gpt-4o-mini-2024-07-18"
+    )
+    assert one(attributes={**ASKED, "llm.invocation_parameters": '["model"]'}).model is None
+    assert one(attributes={**ASKED, "openinference.span.kind": "TOOL"}).model is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [('"sunny"', "sunny"), ("sunny", "sunny"), ('"sunny', '"sunny'), ("7", "7"), ('{"a": 1}', {"a": 1})],
+)
+def test_a_tool_s_result_may_stand_in_quotes(sent: str, shown: Any) -> None:
+    said = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.call.result": sent}
+    assert one(attributes=said).details.output == shown
 
 
 @pytest.mark.parametrize("attributes", [{"ai.prompt": "x"}, {"gen_ai.operation.name": "new_thing"}, {}])

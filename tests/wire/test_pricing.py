@@ -65,6 +65,9 @@ def test_parts_that_are_more_than_the_whole_are_still_priced() -> None:
         ("nobody-knows-it", None),
         ("gpt-4o", "ollama"),
         ("llama3", "vllm"),
+        ("deepseek-r1:7b", "ollama"),
+        ("gpt-4o", "anthropic"),
+        ("nobody-knows-it", "strands-agents"),
         ("", "openai"),
     ],
 )
@@ -82,6 +85,12 @@ def test_what_is_not_in_the_table_stays_unknown(model: str, provider: str | None
 )  # fmt: skip
 def test_providers_are_known_by_the_names_of_opentelemetry(provider: str | None, model: str) -> None:
     assert (cost(Usage(input=1_000, output=10), model, provider) or 0) > 0
+
+
+@pytest.mark.parametrize("framework", ["strands-agents", "autogen", "langgraph"])
+def test_a_framework_in_the_place_of_the_provider_leaves_the_price_to_the_model(framework: str) -> None:
+    usage = Usage(input=1_000, output=10, cache_read=400)
+    assert cost(usage, "gpt-4o-mini", framework) == pytest.approx(cost(usage, "gpt-4o-mini"))
 
 
 @pytest.mark.parametrize("usage", [Usage(), Usage(input=-5, output=1), Usage(input=5), Usage(reasoning=-1)])

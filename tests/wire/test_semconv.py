@@ -59,6 +59,14 @@ from trodo_cli.wire.semconv import flattened, usage_of, whole_number
             },
             Usage(input=10, output=5, cache_read=0),
         ),
+        (
+            {"input_tokens": 90, "output_tokens": 5, "total_tokens": 95, "cache_read_input_tokens": 80},
+            Usage(input=90, output=5, cache_read=80),
+        ),
+        (
+            {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15, "cache_read_input_tokens": 80},
+            Usage(input=90, output=5, cache_read=80),
+        ),
         ({"cache_read_input_tokens": 80}, Usage(cache_read=80)),
         (
             {

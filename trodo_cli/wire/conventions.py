@@ -1,7 +1,7 @@
-"""What the conventions for GenAI spans call things: one table a field, read by `semconv` and nothing else.
+"""What the conventions for GenAI spans call things: one table a field, read by `genai` and `exchange`.
 
 A table gives, for each convention, the attributes that hold the field, the better one first. Conventions
-come in the order in which they win where several sit on one span.
+come in the order in which they win where several sit on one span. Tokens and cost are in `usage_names`.
 """
 
 from typing import Final
@@ -23,8 +23,11 @@ MODEL: Table = {
     ),
     "genai": ("gen_ai.response.model", "gen_ai.request.model"),
     "vercel": ("ai.response.model", "ai.model.id"),
-    "generic": ("model_name", "llm.request.model"),
+    "generic": ("model_name", "llm.request.model", "mlflow.llm.model"),
 }  # fmt: skip
+
+PARAMETERS, MODEL_PARAMETERS = "llm.invocation_parameters", ("model", "model_name")
+"""A JSON text that may name the model that was asked for, when nobody answered."""
 
 PROVIDER: Table = {
     "openinference": ("llm.provider", "llm.system"),
@@ -56,6 +59,7 @@ FINISH: Table = {
 FIRST_TOKEN: dict[str, int] = {
     "gen_ai.response.time_to_first_chunk": 10**9,
     "gen_ai.client.operation.time_to_first_chunk": 10**9,
+    "gen_ai.server.time_to_first_token": 10**6,
     "ai.response.msToFirstChunk": 10**6,
 }
 """How long the first token took, and how many nanoseconds its unit has."""
@@ -87,78 +91,6 @@ USER: Table = {
     ),
 }  # fmt: skip
 
-USAGE: dict[str, Table] = {
-    "input": {
-        "openinference": ("llm.token_count.prompt",),
-        "genai": ("gen_ai.usage.input_tokens",),
-        "older": ("gen_ai.usage.prompt_tokens",),
-        "vercel": ("ai.usage.inputTokens", "ai.usage.promptTokens", "ai.usage.tokens"),
-        "generic": ("llm.usage.prompt_tokens", "gen_ai.aggregated_usage.input_tokens"),
-    },
-    "output": {
-        "openinference": ("llm.token_count.completion",),
-        "genai": ("gen_ai.usage.output_tokens",),
-        "older": ("gen_ai.usage.completion_tokens",),
-        "vercel": ("ai.usage.outputTokens", "ai.usage.completionTokens"),
-        "generic": ("llm.usage.completion_tokens", "gen_ai.aggregated_usage.output_tokens"),
-    },
-    "cache_read": {
-        "openinference": ("llm.token_count.prompt_details.cache_read",),
-        "genai": ("gen_ai.usage.cache_read.input_tokens",),
-        "older": ("gen_ai.usage.cache_read_input_tokens",),
-        "vercel": ("ai.usage.cachedInputTokens", "ai.usage.inputTokenDetails.cacheReadTokens"),
-        "generic": (
-            "gen_ai.usage.details.cache_read_tokens",
-            "gen_ai.aggregated_usage.cache_read.input_tokens",
-        ),
-    },
-    "cache_write": {
-        "openinference": ("llm.token_count.prompt_details.cache_write",),
-        "genai": ("gen_ai.usage.cache_creation.input_tokens",),
-        "older": ("gen_ai.usage.cache_creation_input_tokens",),
-        "vercel": ("ai.usage.inputTokenDetails.cacheWriteTokens",),
-        "generic": (
-            "gen_ai.usage.details.cache_write_tokens",
-            "gen_ai.aggregated_usage.cache_creation.input_tokens",
-        ),
-    },
-    "reasoning": {
-        "openinference": ("llm.token_count.completion_details.reasoning",),
-        "genai": ("gen_ai.usage.reasoning.output_tokens",),
-        "older": ("gen_ai.usage.reasoning_tokens",),
-        "vercel": ("ai.usage.reasoningTokens", "ai.usage.outputTokenDetails.reasoningTokens"),
-        "generic": ("gen_ai.usage.details.reasoning_tokens",),
-    },
-    "total": {
-        "openinference": ("llm.token_count.total",),
-        "older": ("gen_ai.usage.total_tokens",),
-        "vercel": ("ai.usage.totalTokens",),
-        "generic": ("llm.usage.total_tokens",),
-    },
-}
-"""By the field of `Usage`; `total` where nothing else is told."""
-
-APART_USAGE: dict[str, tuple[str, ...]] = {
-    "input": ("input", "input_tokens", "prompt_tokens"),
-    "output": ("output", "output_tokens", "completion_tokens"),
-    "cache_read": ("cache_read_input_tokens", "input_cached_tokens", "input_cache_read", "cache_read"),
-    "cache_write": ("cache_creation_input_tokens", "input_cache_creation", "cache_write"),
-    "reasoning": ("output_reasoning_tokens", "output_reasoning", "reasoning_tokens", "reasoning"),
-    "total": ("total", "total_tokens"),
-}
-"""The names in Langfuse's `usage_details`, which keeps all categories apart."""
-
-LANGFUSE_USAGE = "langfuse.observation.usage_details"
-LANGFUSE_COST = "langfuse.observation.cost_details"
-
-COST: Table = {
-    "openinference": ("llm.cost.total",),
-    "genai": ("gen_ai.usage.cost",),
-    "older": ("operation.cost",),
-    "generic": ("agent.cost_usd",),
-}
-COST_PARTS = ("llm.cost.prompt", "llm.cost.completion")
-
 # -- kinds -------------------------------------------------------------------------------------------
 
 KINDS: tuple[tuple[str, dict[str, str]], ...] = (
@@ -188,6 +120,10 @@ KINDS: tuple[tuple[str, dict[str, str]], ...] = (
     ("llm.request.type", {
         "chat": "model", "completion": "model", "embedding": "model", "rerank": "retrieval",
     }),
+    ("mlflow.spanType", {
+        "chat_model": "model", "llm": "model", "embedding": "model", "tool": "tool", "agent": "agent",
+        "workflow": "agent", "retriever": "retrieval", "reranker": "retrieval",
+    }),
 )  # fmt: skip
 """Attributes that name a kind, the deciding one first; a word that is not in the list makes a step."""
 
@@ -199,14 +135,16 @@ KIND_MARKS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 """Where no attribute names the kind: what is there only on spans of one."""
 
-USAGE_PREFIX = "gen_ai.usage."
-
 # -- what went in and what came out ------------------------------------------------------------------
+
+TOOL_INPUT: Table = {"genai": ("gen_ai.tool.call.arguments",)}
+TOOL_OUTPUT: Table = {"genai": ("gen_ai.tool.call.result",)}
+"""What stands before any messages that tell of the same call."""
 
 INPUT: Table = {
     "langfuse": ("langfuse.observation.input",),
     "openinference": ("input.value",),
-    "genai": ("gen_ai.tool.call.arguments", "gen_ai.retrieval.query.text"),
+    "genai": ("gen_ai.retrieval.query.text",),
     "older": ("gen_ai.prompt",),
     "vercel": ("ai.prompt.messages", "ai.prompt", "ai.toolCall.args", "ai.value", "ai.values"),
     "traceloop": ("traceloop.entity.input", "gen_ai.task.input"),
@@ -219,7 +157,6 @@ INPUT: Table = {
 OUTPUT: Table = {
     "langfuse": ("langfuse.observation.output",),
     "openinference": ("output.value",),
-    "genai": ("gen_ai.tool.call.result",),
     "older": ("gen_ai.completion",),
     "vercel": ("ai.toolCall.result",),
     "traceloop": ("traceloop.entity.output", "gen_ai.task.output"),
@@ -228,8 +165,25 @@ OUTPUT: Table = {
     ),
 }  # fmt: skip
 
-JSON_TEXTS = ("ai.", "traceloop.entity.", "mlflow.")
+FLATTENED_INPUTS = (("llm.prompts.", ("prompt", "text")), ("embedding.embeddings.", ("embedding", "text")))
+FLATTENED_OUTPUTS = (
+    ("llm.choices.", ("completion", "text")),
+    ("retrieval.documents.", ("document",)),
+    ("reranker.output_documents.", ("document",)),
+)
+"""Where OpenInference has lists that are no messages, and where in an item that is which counts."""
+
+JSON_TEXTS = ("ai.", "traceloop.entity.", "mlflow.", "gen_ai.tool.call.")
 """Names of this begin hold JSON texts always, so that even a text stands in quotes."""
+
+WRAPPED = "traceloop.span.kind"
+WRAPPERS: tuple[tuple[frozenset[str], tuple[str, ...]], ...] = (
+    (frozenset(("inputs", "tags", "metadata", "kwargs")), ("inputs",)),
+    (frozenset(("input_str", "inputs", "tags", "metadata", "kwargs")), ("inputs", "input_str")),
+    (frozenset(("outputs", "kwargs")), ("outputs",)),
+    (frozenset(("output", "kwargs")), ("output",)),
+)
+"""What OpenLLMetry wraps LangChain's values in on such spans: all names of the object, and those that count."""
 
 RUN_INPUT, RUN_OUTPUT = "langfuse.trace.input", "langfuse.trace.output"
 """What a span says of its whole trace."""

@@ -1,14 +1,15 @@
 """What went into a span and what came out, by the attributes and events that hold it.
 
-Flattened messages are put together again and JSON texts are opened; whose shape a message has stays as it is.
+JSON texts are opened; whose shape a message has stays as it is.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from trodo_cli.wire import conventions as names
-from trodo_cli.wire.genai import INPUT, OUTPUT, opened
+from trodo_cli.wire.flattened import flattened_list, indexed_messages
+from trodo_cli.wire.genai import INPUT, OUTPUT, TOOL_INPUT, TOOL_OUTPUT, opened
+from trodo_cli.wire.wrapping import tool_result, tools_apart, unwrapped
 
 Attributes = Mapping[str, Any]
 Moments = Sequence[tuple[str, Attributes]]
@@ -19,14 +20,14 @@ Reader = Callable[[Attributes, Moments], Any]
 
 def input_of(attributes: Attributes, moments: Moments) -> Any:
     """What went in; None when nobody said."""
-    return _first(_MARKED_INPUTS if names.OPENINFERENCE_MARK in attributes else _INPUTS, attributes, moments)
+    readers = _MARKED_INPUTS if names.OPENINFERENCE_MARK in attributes else _INPUTS
+    return unwrapped(attributes, _first(readers, attributes, moments))
 
 
 def output_of(attributes: Attributes, moments: Moments) -> Any:
     """What came out; None when nobody said."""
-    return _first(
-        _MARKED_OUTPUTS if names.OPENINFERENCE_MARK in attributes else _OUTPUTS, attributes, moments
-    )
+    readers = _MARKED_OUTPUTS if names.OPENINFERENCE_MARK in attributes else _OUTPUTS
+    return tool_result(unwrapped(attributes, _first(readers, attributes, moments)))
 
 
 def _first(readers: Sequence[Reader], attributes: Attributes, moments: Moments) -> Any:
@@ -37,7 +38,7 @@ def _first(readers: Sequence[Reader], attributes: Attributes, moments: Moments) 
 
 
 def _langfuse_input(attributes: Attributes, _moments: Moments) -> Any:
-    return opened(attributes.get("langfuse.observation.input"))
+    return tools_apart(opened(attributes.get("langfuse.observation.input")))
 
 
 def _langfuse_output(attributes: Attributes, _moments: Moments) -> Any:
@@ -45,40 +46,46 @@ def _langfuse_output(attributes: Attributes, _moments: Moments) -> Any:
 
 
 def _openinference_input(attributes: Attributes, _moments: Moments) -> Any:
-    found = _openinference(attributes, "llm.input_messages.", "llm.prompts.", "prompt")
+    found = flattened_list(attributes, "llm.input_messages.", names.FLATTENED_INPUTS)
     return opened(attributes.get("input.value")) if found is None else found
 
 
 def _openinference_output(attributes: Attributes, _moments: Moments) -> Any:
-    found = _openinference(attributes, "llm.output_messages.", "llm.choices.", "completion")
+    found = flattened_list(attributes, "llm.output_messages.", names.FLATTENED_OUTPUTS)
     return opened(attributes.get("output.value")) if found is None else found
 
 
-def _openinference(attributes: Attributes, messages: str, texts: str, inside: str) -> Any:
-    if found := unflattened(attributes, messages):
-        return [_openinference_message(item) for item in found]
-    found = [_within(item, inside, "text") for item in unflattened(attributes, texts)]
-    return found or None
+def _tool_input(attributes: Attributes, _moments: Moments) -> Any:
+    return TOOL_INPUT.opened(attributes)
+
+
+def _tool_output(attributes: Attributes, _moments: Moments) -> Any:
+    return TOOL_OUTPUT.opened(attributes)
 
 
 def _genai_input(attributes: Attributes, moments: Moments) -> Any:
-    for place in (attributes, *_details(moments)):
-        system = opened(place.get("gen_ai.system_instructions"))
-        asked = opened(place.get("gen_ai.input.messages"))
-        if asked is not None or system is not None:
-            return _with_system(system, INPUT.opened(attributes) if asked is None else asked)
-    return None
+    system = _told_in_parts("gen_ai.system_instructions", attributes, moments)
+    asked = _told_in_parts("gen_ai.input.messages", attributes, moments)
+    if asked is None and system is not None:
+        asked = _first(_OLDER_INPUTS, attributes, moments)
+    return _with_system(system, asked)
 
 
 def _genai_output(attributes: Attributes, moments: Moments) -> Any:
-    for place in (attributes, *_details(moments)):
-        if (answered := opened(place.get("gen_ai.output.messages"))) is not None:
-            return answered
-    return None
+    return _told_in_parts("gen_ai.output.messages", attributes, moments)
 
 
-def _details(moments: Moments) -> Iterator[Attributes]:
-    return (said for name, said in moments if name == "gen_ai.client.inference.operation.details")
+def _told_in_parts(key: str, attributes: Attributes, moments: Moments) -> Any:
+    """What the span says; else what its events say of it, one list after another."""
+    if (said := opened(attributes.get(key))) is not None:
+        return said
+    told = [said for name, of in moments if name == _DETAILS and (said := opened(of.get(key))) is not None]
+    if len(told) > 1 and all(isinstance(said, list) for said in told):
+        return [item for said in told for item in said]
+    return told[0] if told else None
+
+
+_DETAILS = "gen_ai.client.inference.operation.details"
 
 
 def _with_system(system: Any, asked: Any) -> Any:
@@ -91,18 +98,15 @@ def _with_system(system: Any, asked: Any) -> Any:
 
 
 def _indexed_input(attributes: Attributes, moments: Moments) -> Any:
-    return _indexed(attributes, "gen_ai.prompt.") or _told(moments, "gen_ai.content.prompt", "gen_ai.prompt")
+    return indexed_messages(attributes, "gen_ai.prompt.") or _told(
+        moments, "gen_ai.content.prompt", "gen_ai.prompt"
+    )
 
 
 def _indexed_output(attributes: Attributes, moments: Moments) -> Any:
-    if found := _indexed(attributes, "gen_ai.completion."):
+    if found := indexed_messages(attributes, "gen_ai.completion."):
         return found
     return _told(moments, "gen_ai.content.completion", "gen_ai.completion")
-
-
-def _indexed(attributes: Attributes, prefix: str) -> Any:
-    found = [_indexed_message(item) for item in unflattened(attributes, prefix)]
-    return found or None
 
 
 def _told(moments: Moments, event: str, key: str) -> Any:
@@ -168,8 +172,10 @@ def _plain_output(attributes: Attributes, _moments: Moments) -> Any:
     return OUTPUT.opened(attributes)
 
 
-_GENAI_INPUTS: tuple[Reader, ...] = (_genai_input, _indexed_input, _event_input, _plain_input)
+_OLDER_INPUTS: tuple[Reader, ...] = (_indexed_input, _event_input, _plain_input)
+_GENAI_INPUTS = (_tool_input, _genai_input, *_OLDER_INPUTS)
 _GENAI_OUTPUTS: tuple[Reader, ...] = (
+    _tool_output,
     _genai_output,
     _indexed_output,
     _event_output,
@@ -181,72 +187,3 @@ _MARKED_OUTPUTS = (_langfuse_output, _openinference_output, *_GENAI_OUTPUTS)
 _INPUTS = (_langfuse_input, *_GENAI_INPUTS, _openinference_input)
 _OUTPUTS = (_langfuse_output, *_GENAI_OUTPUTS, _openinference_output)
 """The places in the order in which they win."""
-
-
-# -- flattened messages ------------------------------------------------------------------------------
-
-
-def unflattened(attributes: Attributes, prefix: str) -> list[Any]:
-    """The list behind attributes such as `{prefix}0.message.role`; empty for none."""
-    tree: dict[str, Any] = {}
-    for key, value in attributes.items():
-        if key.startswith(prefix):
-            _put(tree, key[len(prefix) :].split("."), value)
-    return _listed(tree) if tree and all(name.isdecimal() for name in tree) else []
-
-
-def _put(tree: dict[str, Any], path: list[str], value: Any) -> None:
-    for name in path[:-1][:_DEEPEST]:
-        below = tree.setdefault(name, {})
-        if not isinstance(below, dict):
-            return
-        tree = below
-    tree.setdefault(path[-1], deepcopy(value) if isinstance(value, dict) else value)
-
-
-_DEEPEST = 16
-
-
-def _listed(tree: Any) -> Any:
-    """Objects whose every name is a number are lists."""
-    if not isinstance(tree, dict):
-        return tree
-    if tree and all(name.isdecimal() for name in tree):
-        return [_listed(tree[name]) for name in sorted(tree, key=lambda name: (len(name), name))]
-    return {name: _listed(value) for name, value in tree.items()}
-
-
-def _openinference_message(item: Any) -> Any:
-    message = item.get("message") if isinstance(item, dict) else None
-    if not isinstance(message, dict):
-        return item
-    said = dict(message)
-    contents, calls = said.pop("contents", None), said.pop("tool_calls", None)
-    if isinstance(contents, list):
-        said["content"] = [_openinference_part(part) for part in contents]
-    if isinstance(calls, list):
-        said["tool_calls"] = [
-            call.get("tool_call", call) if isinstance(call, dict) else call for call in calls
-        ]
-    said.setdefault("content", "")
-    return said
-
-
-def _openinference_part(part: Any) -> Any:
-    said = part.get("message_content") if isinstance(part, dict) else None
-    if not isinstance(said, dict):
-        return part
-    url = _within(said, "image", "image", "url")
-    return {"type": "image_url", "image_url": {"url": url}} if isinstance(url, str) else said
-
-
-def _indexed_message(item: Any) -> Any:
-    if not isinstance(item, dict):
-        return item
-    return {"content": "", **item, **({"content": opened(item["content"])} if "content" in item else {})}
-
-
-def _within(item: Any, *path: str) -> Any:
-    for name in path:
-        item = item.get(name) if isinstance(item, dict) else None
-    return item

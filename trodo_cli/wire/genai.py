@@ -1,4 +1,4 @@
-"""What the attributes of a span say, in our terms: kind, model, tokens, cost, tool, agent, session, user.
+"""What the attributes of a span say, in our terms: kind, model, tool, agent, session, user.
 
 The names are in `conventions`; here is only how a value is read.
 """
@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from trodo_cli.model.span import Usage
 from trodo_cli.wire import conventions as names
 from trodo_cli.wire.lenient import decoded
-from trodo_cli.wire.semconv import usage_of, whole_number
 from trodo_cli.wire.tags import run_tags
+from trodo_cli.wire.usage_names import USAGE_PREFIX
 
 Attributes = Mapping[str, Any]
 
@@ -37,7 +36,8 @@ class Field(NamedTuple):
         """What is there, the winning value first."""
         if self.known.isdisjoint(attributes):
             return []
-        return [value for key in self._keys(attributes) if (value := attributes.get(key)) is not None]
+        keys = self._keys(attributes)
+        return [_out_of_quotes(key, value) for key in keys if (value := attributes.get(key)) is not None]
 
     def opened(self, attributes: Attributes) -> Any:
         """The winning value, opened where it is a JSON text; None for none."""
@@ -61,13 +61,12 @@ def _joined(table: names.Table, order: "list[str] | tuple[str, ...]") -> tuple[s
     return tuple(key for convention in order for key in table.get(convention, ()))
 
 
-MODEL, PROVIDER, COST = Field.of(names.MODEL), Field.of(names.PROVIDER), Field.of(names.COST)
+MODEL, PROVIDER = Field.of(names.MODEL), Field.of(names.PROVIDER)
 TOOL, AGENT = Field.of(names.TOOL), Field.of(names.AGENT)
 TOOL_CALL, FINISH = Field.of(names.TOOL_CALL), Field.of(names.FINISH)
 SESSION, USER = Field.of(names.SESSION), Field.of(names.USER)
 INPUT, OUTPUT = Field.of(names.INPUT), Field.of(names.OUTPUT)
-
-_USAGE = {name: Field.of(table) for name, table in names.USAGE.items()}
+TOOL_INPUT, TOOL_OUTPUT = Field.of(names.TOOL_INPUT), Field.of(names.TOOL_OUTPUT)
 
 
 def kind_of(attributes: Attributes) -> str:
@@ -75,14 +74,19 @@ def kind_of(attributes: Attributes) -> str:
     if "trodo.agent_name" in attributes:
         return "agent"
     for key, words in names.KINDS:
-        if isinstance(word := attributes.get(key), str) and word:
+        if isinstance(word := _out_of_quotes(key, attributes.get(key)), str) and word:
             return words.get(word) or words.get(word.lower(), "step")
     for kind, keys in names.KIND_MARKS:
         if any(key in attributes for key in keys):
             return kind
     if attributes.get("mcp.method.name") == "tools/call":
         return "tool"
-    return "model" if any(key.startswith(names.USAGE_PREFIX) for key in attributes) else "step"
+    return "model" if any(key.startswith(USAGE_PREFIX) for key in attributes) else "step"
+
+
+def model_of(attributes: Attributes) -> str | None:
+    """The model that answered, or else the one that was asked."""
+    return MODEL.text(attributes) or _noted(attributes, names.PARAMETERS, names.MODEL_PARAMETERS)
 
 
 def provider_of(attributes: Attributes) -> str | None:
@@ -127,89 +131,17 @@ def agent_of(attributes: Attributes) -> str | None:
     entity = attributes.get("traceloop.entity.name")
     if attributes.get("traceloop.span.kind") in ("agent", "workflow") and isinstance(entity, str) and entity:
         return next((told for key in _SAID_OUTRIGHT if isinstance(told := attributes.get(key), str)), entity)
-    return AGENT.text(attributes) or _langchain_agent(attributes)
+    return AGENT.text(attributes) or _noted(attributes, names.METADATA_TEXT, ("lc_agent_name",))
 
 
 _SAID_OUTRIGHT = ("trodo.agent_name", "gen_ai.agent.name", "agent.name", "agent_name")
 
 
-def _langchain_agent(attributes: Attributes) -> str | None:
-    noted = opened(attributes.get(names.METADATA_TEXT))
-    agent = noted.get("lc_agent_name") if isinstance(noted, dict) else None
-    return agent if isinstance(agent, str) and agent else None
-
-
-def tokens_of(attributes: Attributes) -> Usage | None:
-    """The tokens; cached ones are part of the input then, and reasoning part of the output, whoever reports."""
-    details = opened(attributes.get(names.LANGFUSE_USAGE))
-    if isinstance(details, dict) and (usage := _apart(details)) is not None:
-        return usage
-    counts = {name: _count(field, attributes) for name, field in _USAGE.items()}
-    total = counts.pop("total")
-    if all(count is None for count in counts.values()) and total is None:
-        return None
-    usage = Usage(**counts)
-    cached = (usage.cache_read or 0) + (usage.cache_write or 0)
-    if cached and usage.input is not None and _is_beside(usage, cached, total):
-        usage.input += cached
-    return _filled(usage, total)
-
-
-def _is_beside(usage: Usage, cached: int, total: int | None) -> bool:
-    """Whether the input was told without its cached tokens."""
-    told = usage.input or 0
-    return told < cached or (total is not None and total == told + (usage.output or 0) + cached)
-
-
-def _filled(usage: Usage, total: int | None) -> Usage:
-    """Where only a total was told, what follows from it; with nothing else it counts as input."""
-    if total is not None and usage.input is None:
-        usage.input = max(total - (usage.output or 0), 0)
-    elif total is not None and usage.output is None and usage.input is not None and total > usage.input:
-        usage.output = total - usage.input
-    return usage
-
-
-def _apart(details: dict[str, Any]) -> Usage | None:
-    """Langfuse's usage, in which every category stands beside the others."""
-    if whole_number(details.get("input")) is None and whole_number(details.get("output")) is None:
-        return usage_of(details)
-    counts = {
-        name: next((count for key in keys if (count := whole_number(details.get(key))) is not None), None)
-        for name, keys in names.APART_USAGE.items()
-    }
-    total = counts.pop("total")
-    usage = Usage(**counts)
-    if total is None or total != (usage.input or 0) + (usage.output or 0):
-        usage.input = _sum(usage.input, usage.cache_read, usage.cache_write)
-        usage.output = _sum(usage.output, usage.reasoning)
-    return usage
-
-
-def _sum(*counts: int | None) -> int | None:
-    told = [count for count in counts if count is not None]
-    return sum(told) if told else None
-
-
-def _count(field: Field, attributes: Attributes) -> int | None:
-    for value in field.values(attributes):
-        if (count := whole_number(value)) is not None:
-            return count
-    return None
-
-
-def cost_of(attributes: Attributes) -> float | None:
-    """The cost in USD as the span tells it."""
-    details = opened(attributes.get(names.LANGFUSE_COST))
-    if isinstance(details, dict):
-        parts = [amount(value) for value in details.values()]
-        if (total := amount(details.get("total"))) is not None or any(part is not None for part in parts):
-            return total if total is not None else sum(filter(None, parts))
-    for value in COST.values(attributes):
-        if (told := amount(value)) is not None:
-            return told
-    halves = [amount(attributes.get(key)) for key in names.COST_PARTS]
-    return sum(filter(None, halves)) if any(half is not None for half in halves) else None
+def _noted(attributes: Attributes, key: str, inner: tuple[str, ...]) -> str | None:
+    """The first of these texts in a JSON object under the key."""
+    told = opened(attributes.get(key))
+    texts = [told.get(name) for name in inner] if isinstance(told, dict) else []
+    return next((text for text in texts if isinstance(text, str) and text), None)
 
 
 def amount(value: Any) -> float | None:
@@ -249,6 +181,12 @@ def metadata_of(attributes: Attributes) -> dict[str, Any]:
 def _unquoted(value: Any) -> Any:
     """A value that may stand in JSON's quotes."""
     return _decoded(value) if isinstance(value, str) and value[:1] in ('"', "{", "[") else value
+
+
+def _out_of_quotes(key: str, value: Any) -> Any:
+    """The value, without the quotes in which texts under some names stand."""
+    is_quoted = isinstance(value, str) and value.startswith('"') and key.startswith(names.JSON_TEXTS)
+    return _decoded(value) if is_quoted else value
 
 
 def _opened_at(key: str, value: Any) -> Any:

@@ -27,6 +27,11 @@ _PROVIDERS = {
 }
 """OpenTelemetry's names that the price table does not know."""
 
+_OWN_HARDWARE = frozenset(
+    ("ollama", "vllm", "lmstudio", "lm_studio", "llama.cpp", "llama_cpp", "llamafile", "localai")
+)
+"""Who runs a model where nobody is paid by the token."""
+
 _OLDEST, _NEWEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
@@ -152,18 +157,26 @@ def _counts(usage: Usage) -> dict[str, int]:
 def _calculated(
     counts: dict[str, int], model: str, provider: str | None, moment: datetime
 ) -> "PriceCalculation | None":
+    """The price as this provider has it; as the model's maker has it where a framework stands for the provider."""
     from genai_prices import Usage as Counted
     from genai_prices import calc_price
 
+    seller = _PROVIDERS.get(provider, provider) if provider else None
     try:
-        return calc_price(
-            Counted(**counts),
-            model,
-            provider_id=_PROVIDERS.get(provider, provider) if provider else None,
-            genai_request_timestamp=moment,
-        )
+        return calc_price(Counted(**counts), model, provider_id=seller, genai_request_timestamp=moment)
     except (LookupError, ValueError):
-        return None
+        is_seller = seller is None or seller in _OWN_HARDWARE or _is_known(seller)
+        return None if is_seller else _calculated(counts, model, None, moment)
+
+
+def _is_known(provider: str) -> bool:
+    """Whether the price table has this provider."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    try:
+        return bool(get_snapshot().find_provider(None, provider, None))
+    except LookupError:
+        return False
 
 
 def _moment(at_ns: int) -> datetime:

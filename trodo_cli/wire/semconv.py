@@ -39,13 +39,19 @@ def usage_of(details: Mapping[str, Any]) -> Usage | None:
     if all(count is None for count in found.values()):
         return None
     usage = Usage(**found)
-    beside = [count for name in _BESIDE_INPUT if (count := whole_number(flat.get(name))) is not None]
-    if beside and "input_tokens" in flat:
-        usage.input = (usage.input or 0) + sum(beside)
+    beside = sum(whole_number(flat.get(name)) or 0 for name in _BESIDE_INPUT)
+    if beside and "input_tokens" in flat and not _is_whole(usage, beside, flat.get("total_tokens")):
+        usage.input = (usage.input or 0) + beside
     thoughts = _first_count(flat, ("thoughtsTokenCount", "thoughts_token_count"))
     if thoughts is not None:
         usage.output = (usage.output or 0) + thoughts
     return usage
+
+
+def _is_whole(usage: Usage, cached: int, total: Any) -> bool:
+    """Whether the total tells that the input has its cached tokens in it; Anthropic itself tells no total."""
+    told = usage.input or 0
+    return told >= cached and whole_number(total) == told + (usage.output or 0)
 
 
 def usage_fields(usage: Any) -> dict[str, Any]:

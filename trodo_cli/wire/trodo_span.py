@@ -6,10 +6,11 @@ from trodo_cli.model.event import SpanEnd, SpanStart
 from trodo_cli.model.ids import canonical_id, is_run_id
 from trodo_cli.model.run import RunStatus, canonical_status
 from trodo_cli.model.span import Span, SpanStatus, Usage, canonical_kind
-from trodo_cli.wire.genai import MODEL, cost_of, provider_of, tokens_of
+from trodo_cli.wire.genai import model_of, provider_of
 from trodo_cli.wire.native import settled_event
 from trodo_cli.wire.semconv import flattened, usage_of, whole_number
 from trodo_cli.wire.trodo_said import Said, payload, values
+from trodo_cli.wire.usage import cost_of, tokens_of
 from trodo_cli.wire.values import json_value
 
 SPAN_TEXTS = {
@@ -117,7 +118,7 @@ def _fill(span: Span, said: dict[str, Any]) -> None:
             setattr(usage, field, getattr(told, field))
     span.usage = usage if usage != Usage() else None
     span.cost = cost_of(said) if span.cost is None else span.cost
-    span.model = span.model or MODEL.text(said)
+    span.model = span.model or model_of(said)
     span.provider = span.provider or provider_of(said)
 
 

@@ -9,15 +9,14 @@ from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span, SpanStatus
 from trodo_cli.wire import conventions as names
 from trodo_cli.wire.exchange import input_of, output_of
-from trodo_cli.wire.genai import MODEL, cost_of, kind_of, provider_of, tokens_of, tool_of
+from trodo_cli.wire.genai import kind_of, model_of, provider_of, tool_of
 from trodo_cli.wire.native import settled_event
 from trodo_cli.wire.otlp.export import Export, Moment, OtlpSpan
+from trodo_cli.wire.otlp.failure import error_of, error_type_of, raised_in, stack_of, status_code_of
 from trodo_cli.wire.otlp.hearsay import Hearsay
 from trodo_cli.wire.otlp.our_root import is_our_root, run_events
+from trodo_cli.wire.usage import cost_of, tokens_of
 from trodo_cli.wire.values import json_object, json_value
-
-MAX_ERROR_CHARACTERS = 4_000
-MAX_STACK_CHARACTERS = 20_000
 
 ENDED_VERSION = 2
 """Of a span that has ended; a mark that it began has less."""
@@ -65,7 +64,7 @@ def begun_span(otlp: OtlpSpan) -> Span:
 
 def ended_span(otlp: OtlpSpan) -> Span:
     """A span that has ended."""
-    attributes, raised, level = otlp.attributes, _exception(otlp), _level(otlp.attributes)
+    attributes, raised, level = otlp.attributes, raised_in(otlp), _level(otlp.attributes)
     status: SpanStatus = "error" if otlp.status == 2 or level == "error" else "ok"
     span = _described(otlp, raised)
     span.status, span.version = status, ENDED_VERSION
@@ -75,11 +74,11 @@ def ended_span(otlp: OtlpSpan) -> Span:
         span.status, span.error, span.error_type = (
             "cancelled",
             otlp.message or None,
-            _error_type(attributes, raised),
+            error_type_of(attributes, raised),
         )
     elif status == "error":
-        span.error, span.error_type = _error(otlp, raised), _error_type(attributes, raised)
-        span.status_code = _status_code(attributes)
+        span.error, span.error_type = error_of(otlp, raised), error_type_of(attributes, raised)
+        span.status_code = status_code_of(attributes)
     else:
         span.level = level or ("warning" if raised else None)
     return span
@@ -104,7 +103,7 @@ def _described(otlp: OtlpSpan, raised: dict[str, Any] | None) -> Span:
         started_ns=otlp.started_ns,
         usage=tokens_of(attributes),
         cost=cost_of(attributes),
-        model=MODEL.text(attributes) if kind in ("model", "retrieval", "agent") else None,
+        model=model_of(attributes) if kind in ("model", "retrieval", "agent") else None,
         provider=provider_of(attributes),
         tool=tool_of(attributes, name) if kind == "tool" else None,
         payload=_payload(otlp, raised),
@@ -126,45 +125,14 @@ def _level(attributes: dict[str, Any]) -> str | None:
     return "error" if number >= names.LOGFIRE_ERROR else "warning"
 
 
-def _exception(otlp: OtlpSpan) -> dict[str, Any] | None:
-    """What the last exception event says."""
-    raised = [moment.attributes for moment in otlp.moments if moment.name == "exception"]
-    return raised[-1] if raised else None
-
-
-def _error(otlp: OtlpSpan, raised: dict[str, Any] | None) -> str:
-    told = (
-        otlp.message,
-        otlp.attributes.get("langfuse.observation.status_message"),
-        (raised or {}).get("exception.message"),
-        otlp.attributes.get("exception.message"),
-        _error_type(otlp.attributes, raised),
-    )
-    return next((text[:MAX_ERROR_CHARACTERS] for text in told if isinstance(text, str) and text), "error")
-
-
-def _error_type(attributes: dict[str, Any], raised: dict[str, Any] | None) -> str | None:
-    told = (
-        (raised or {}).get("exception.type"),
-        attributes.get("exception.type"),
-        attributes.get("error.type"),
-    )
-    return next((text for text in told if isinstance(text, str) and text), None)
-
-
-def _status_code(attributes: dict[str, Any]) -> str | None:
-    return next((str(code) for key in names.STATUS_CODES if (code := attributes.get(key)) is not None), None)
-
-
 def _payload(otlp: OtlpSpan, raised: dict[str, Any] | None) -> msgspec.Raw:
     """Everything that was sent, beside what is known to have gone in and come out."""
     moments = [(moment.name, moment.attributes) for moment in otlp.moments]
-    stack = (raised or otlp.attributes).get("exception.stacktrace")
     parts: dict[str, Any] = {
         "input": input_of(otlp.attributes, moments),
         "output": output_of(otlp.attributes, moments),
         "events": [_event(moment) for moment in otlp.moments],
-        "stack": stack[-MAX_STACK_CHARACTERS:] if isinstance(stack, str) else None,
+        "stack": stack_of(otlp, raised),
         "origin": _origin(otlp),
     }
     texts = {name: json_value(value) for name, value in parts.items() if value not in (None, [], {})}

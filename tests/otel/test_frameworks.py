@@ -85,7 +85,7 @@ def test_spans_of_opentelemetry_itself_come_in_both_encodings_one_by_one(
     told = shown(serving)
     run = told["summary"]
     assert (run["agent"], run["user"], run["session"], run["errors"]) == ("handle", "ada", "s", 1)
-    root = next(span for span in told["spans"][1:] if span["parent_id"] is None)
+    root = next(span for span in told["spans"][1:] if span["parent_id"] == told["spans"][0]["id"])
     assert root["attributes"] == {
         "user.id": "ada", "session.id": "s", "list": [1, 2], "half": 0.5, "yes": True
     }  # fmt: skip

@@ -113,3 +113,13 @@ def test_a_run_that_comes_back_as_otlp_was_given_no_more_than_before_and_was_can
     span = again.span("cd" * 8)
     assert span is not None
     assert (span.status, span.error, span.error_type) == ("cancelled", "stopped", "E")
+
+
+@pytest.mark.parametrize("kind", ["agent", "model", "tool", "retrieval", "step", "generic", "guardrail"])
+@pytest.mark.parametrize("level", [None, "warning", "debug"])
+def test_kind_and_level_come_back_as_they_were(kind: str, level: str | None) -> None:
+    run_id, store = ids.new_run_id(), SqliteStore(None)
+    append(store, run_start(run_id), span_end(run_id, "ab" * 8, kind=kind, level=level), run_end(run_id))
+    again = stored(export_of(LocalClient(store, OWNER).traces.get(run_id))).span("ab" * 8)
+    assert again is not None
+    assert (again.kind, again.level, again.status) == (kind, level, "ok")

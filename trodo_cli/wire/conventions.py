@@ -206,8 +206,8 @@ TAGS = ("langfuse.trace.tags", "tag.tags", "ai.telemetry.metadata.tags")
 
 PARENT_RUN = "trodo.parent_run_id"
 
-STATUS = "trodo.status"
-"""`cancelled`, which OpenTelemetry has no word for."""
+STATUS, KIND, LEVEL = "trodo.status", "trodo.kind", "trodo.level"
+"""What OpenTelemetry has no word for: a span that was cancelled, one of another kind, one that is no error."""
 
 PROVIDER_SPELLINGS = {
     "az.ai.openai": "azure.ai.openai",

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from trodo_cli.model.span import canonical_kind
 from trodo_cli.wire import conventions as names
 from trodo_cli.wire.lenient import decoded
 from trodo_cli.wire.tags import run_tags
@@ -73,6 +74,8 @@ def kind_of(attributes: Attributes) -> str:
     """The house word for what the span is; `step` for what no convention knows."""
     if "trodo.agent_name" in attributes:
         return "agent"
+    if isinstance(own := attributes.get(names.KIND), str) and own:
+        return canonical_kind(own)
     for key, words in names.KINDS:
         if isinstance(word := _out_of_quotes(key, attributes.get(key)), str) and word:
             return words.get(word) or words.get(word.lower(), "step")

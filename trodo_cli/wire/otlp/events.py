@@ -116,9 +116,9 @@ def _name(otlp: OtlpSpan) -> str:
 
 
 def _level(attributes: dict[str, Any]) -> str | None:
-    word = attributes.get("langfuse.observation.level")
-    if isinstance(word, str) and word.lower() in names.LEVELS:
-        return names.LEVELS[word.lower()]
+    for word in (attributes.get(names.LEVEL), attributes.get("langfuse.observation.level")):
+        if isinstance(word, str) and word.lower() in names.LEVELS:
+            return names.LEVELS[word.lower()]
     number = attributes.get("logfire.level_num")
     if type(number) is not int or number < names.LOGFIRE_WARNING:
         return None

@@ -155,7 +155,11 @@ def _made(span: Span, run: Run, parent_id: str | None, details: Payload, said: d
     failed = span.status in ("error", "cancelled")
     is_root = span.id == root_span_id(run.id)
     is_odd = span.status == "cancelled" or (is_root and span.is_open)
-    stopped = {names.STATUS: span.status if is_odd else None}
+    odd = {
+        names.STATUS: span.status if is_odd else None,
+        names.KIND: None if span.kind in OPERATIONS or span.kind == "step" else span.kind,
+        names.LEVEL: span.level if span.level != "error" else None,
+    }
     moments = _moments(details)
     if failed and any(raised.values()):
         moments.append(Moment("exception", span.ended_ns or span.started_ns, _told(raised)))
@@ -167,7 +171,7 @@ def _made(span: Span, run: Run, parent_id: str | None, details: Payload, said: d
         kind=1,
         started_ns=span.started_ns,
         ended_ns=span.started_ns if span.ended_ns is None else span.ended_ns,
-        attributes=_told({**exchange, **said, **stopped}),
+        attributes=_told({**exchange, **said, **odd}),
         moments=moments,
         status=2 if failed else 1 if span.status == "ok" else 0,
         message=(span.error or "") if failed else "",

@@ -85,7 +85,8 @@ def test_an_agent_says_what_it_takes_and_how_it_is_started() -> None:
     ("takes", "told", "words"),
     [
         ({}, "anything", ""),
-        ({"type": "object", "properties": {}}, "nothing", ""),
+        ({"type": "object", "properties": {}, "default": {}}, "nothing", ""),
+        ({"type": "object"}, '{"type": "object"}', " --input '{}'"),
         ({"type": "integer"}, "integer", " --input 0"),
         ({"type": "integer", "default": 3}, "integer, else 3", ""),
         ({"type": "array"}, '{"type": "array"}', " --input '[]'"),
@@ -107,8 +108,9 @@ def test_an_agent_is_inert_and_keeps_to_the_width_whatever_its_server_says(text,
         "properties": {text: {"enum": [text]}, "x": {"default": text, "type": "string"}},
     }
     said = an_agent(id=text, kind=text, source=text, description=text, input=takes, output={text: text})
-    for line in agent_detail(said, glyphs, width=width):
-        [shown] = texts([line])
+    *lines, start = agent_detail(said, glyphs, width=width)
+    for line in lines:
+        assert line_cells(line) <= width
+    for shown in texts([*lines, start]):
         assert is_safe(shown)
         assert "\n" not in shown
-        assert line_cells(line) <= width

@@ -16,11 +16,8 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCod
 
 import trodo_cli
 from tests.sdk.host import Host, Recording, eventually, finished, names, next_line, parent_names, tell
-from tests.sdk.test_cancel import cancel_soon, heard_of_it
-from trodo_cli.errors import RunCancelled
 from trodo_cli.model.heard_run import HEARD_LOST_AFTER_NS
 from trodo_cli.sdk import context
-from trodo_cli.sdk.context import here, runs_around
 from trodo_cli.sdk.otel import Nothing
 
 
@@ -76,50 +73,6 @@ def test_a_span_outside_any_run_makes_a_run_of_its_trace(recording: Recording, t
     }
     assert all(span.status == "ok" and span.ended_ns for span in spans)
     assert spans[0].details.origin["resource"]["attributes"]["service.name"] == "shop"
-
-
-def test_a_model_call_that_it_tells_finishes_before_its_run_stops(
-    recording: Recording, tracer: trace.Tracer
-) -> None:
-    async def main() -> None:
-        async with trodo_cli.wrap_agent("async") as run:
-            cancel_soon(recording, run.run_id, calls=1)
-            with (
-                tracer.start_as_current_span("chat m", attributes={"gen_ai.operation.name": "chat"}) as call,
-                tracer.start_as_current_span("POST"),
-            ):
-                await heard_of_it(*runs_around(here()))
-                call.set_attribute("gen_ai.usage.output_tokens", 3)
-            async with trodo_cli.span("never"):
-                pass
-
-    with pytest.raises(RunCancelled):
-        asyncio.run(main())
-    run = recording.run_of("async")
-    assert (run.status, run.totals.output_tokens) == ("cancelled", 3)
-    assert names(recording.spans(run.id)) == ["chat m", "POST"]
-
-
-@pytest.mark.parametrize("in_a_task", [True, False])
-def test_what_is_inside_of_such_a_call_does_not_wait_for_it(
-    recording: Recording, tracer: trace.Tracer, *, in_a_task: bool
-) -> None:
-    async def tool() -> None:
-        with tracer.start_as_current_span("tool"):
-            await heard_of_it(*runs_around(here()))
-            async with trodo_cli.span("never"):
-                pass
-
-    async def main() -> None:
-        async with trodo_cli.wrap_agent("async") as run:
-            cancel_soon(recording, run.run_id, calls=1)
-            with tracer.start_as_current_span("chat m", attributes={"gen_ai.operation.name": "chat"}):
-                await (asyncio.create_task(tool()) if in_a_task else tool())
-
-    with pytest.raises(RunCancelled):
-        asyncio.run(main())
-    run = recording.run_of("async")
-    assert (run.status, names(recording.spans(run.id))) == ("cancelled", ["chat m", "tool"])
 
 
 def test_what_a_topmost_span_learns_while_it_lasts_is_said_of_its_run(

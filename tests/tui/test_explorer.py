@@ -7,10 +7,12 @@ from textual.events import Key
 
 from tests.cli.made import run, run_id, span
 from tests.tui.exploring import Exploring, explore
+from trodo_cli.client.local import LocalRuns
 from trodo_cli.model import ids
 from trodo_cli.model.event import Event, RunEnd, RunStart, SpanEnd, SpanStart
 from trodo_cli.model.run import Run
 from trodo_cli.model.span import Span
+from trodo_cli.query.plan import RunFilter
 from trodo_cli.render.overview import Seen
 from trodo_cli.render.rows import Row
 from trodo_cli.tui.picture import Picture
@@ -141,12 +143,44 @@ def test_a_burst_of_keys_answers_the_question_once() -> None:
 def test_what_is_typed_at_once_goes_where_it_would_have_gone_one_by_one() -> None:
     async def story(it: Exploring) -> None:
         await it.shows("running", "reader")
-        it.burst("slash", *"live-agent", "enter", "c", *"cannot wait", "enter", "enter")
+        it.burst("slash", *"live-agent", "enter", "j", "j", "k")
+        await it.no_longer_shows("reader")
+        await it.shows("running")
+        it.burst("c", *"cannot wait", "enter", "enter")
         await it.shows("cancel requested by tester: cannot wait", "following")
-        it.burst("slash", *"qqq", "escape", "backspace", "escape", "slash", *"agent:reader", "enter", "enter")
+        it.burst("slash", *"qqq", "escape", "backspace", "escape", "slash", *"agent:reader", "enter")
+        await it.shows("reader", "completed")
+        await it.no_longer_shows("live-agent")
+        it.burst("enter")
         await it.shows("✓ completed  reader")
         (stopped,) = [one for one in it.client.runs.list().rows if one.cancel]
         assert (stopped.agent, stopped.cancel and stopped.cancel.reason) == ("live-agent", "cannot wait")
+
+    explore([*STORY, *live()], story)
+
+
+def test_no_key_acts_on_what_a_filter_that_was_just_entered_leaves_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked, answered = threading.Event(), threading.Event()
+
+    def slow(client: LocalRuns, *, wanted: RunFilter, **said: object) -> object:
+        if wanted.words:
+            asked.set()
+            answered.wait(60)
+        return listed(client, wanted=wanted, **said)
+
+    listed = LocalRuns.list
+    monkeypatch.setattr(LocalRuns, "list", slow)
+
+    async def story(it: Exploring) -> None:
+        await it.shows("live-agent", "running")
+        await it.press("space", "slash", *"reader", "enter", "c")
+        await it.shows("nothing to stop")
+        answered.set()
+        await it.shows("reader", "completed")
+        assert asked.is_set()
+        assert "marked" not in it.screen
 
     explore([*STORY, *live()], story)
 

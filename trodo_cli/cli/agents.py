@@ -62,7 +62,9 @@ def show_agent(
         return
     from trodo_cli.render.detail import agent_detail
 
-    output.write_lines(agent_detail(found, context.glyphs, width=context.width), colour=context.colour)
+    options = [word for place in agents or () for word in ("--agents", place)]
+    lines = agent_detail(found, context.glyphs, width=context.width, options=options)
+    output.write_lines(lines, colour=context.colour)
 
 
 _FIELDS: "Fields" = {

@@ -1,7 +1,7 @@
 """All that is known of one run or agent, as keys and values; what nobody knows has no key."""
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from trodo_cli.model.agent import Agent
@@ -10,6 +10,7 @@ from trodo_cli.render.excerpt import LINE_LIMIT, details_of, excerpt, message, p
 from trodo_cli.render.facts import error_text, feedback_text, run_money, run_time, run_usage, took
 from trodo_cli.render.form import Field, Form
 from trodo_cli.render.format import age, counted, iso
+from trodo_cli.render.safe import safe_line
 from trodo_cli.render.theme import Glyphs, Line, Piece, plain, status_role
 
 _KEY_CELLS = 13
@@ -23,9 +24,18 @@ def run_detail(run: Run, glyphs: Glyphs, now_ns: int, *, width: int | None = Non
     return _keyed(run_details(run, glyphs, now_ns), glyphs, width)
 
 
-def agent_detail(agent: Agent, glyphs: Glyphs, *, width: int | None = None) -> list[Line]:
-    """What `trodo agents show` prints: what the agent is for, what it takes and gives, and how it is started."""
-    return _keyed(_agent_details(agent, glyphs), glyphs, width)
+def agent_detail(
+    agent: Agent, glyphs: Glyphs, *, width: int | None = None, options: Sequence[str] = ()
+) -> list[Line]:
+    """What `trodo agents show` prints: what the agent is for, what it takes and gives.
+
+    The last line starts it, with these options; it is one line however long it is, so that it can be pasted.
+    """
+    words = ["trodo", "runs", "start", safe_line(agent.id), *map(safe_line, options)]
+    if example := Form(agent.input).example:
+        words += ["--input", example]
+    start: Line = [(f"{'start it':{_KEY_CELLS}}", "muted"), (shlex.join(words), "accent")]
+    return [*_keyed(_agent_details(agent, glyphs), glyphs, width), start]
 
 
 def _keyed(details: Iterable[Detail], glyphs: Glyphs, width: int | None) -> list[Line]:
@@ -56,18 +66,13 @@ def run_details(run: Run, glyphs: Glyphs, now_ns: int) -> Iterator[Detail]:
 
 
 def _agent_details(agent: Agent, glyphs: Glyphs) -> Iterator[Detail]:
-    form = Form(agent.input)
     yield "agent", [[(short_line(agent.id, glyphs), "accent")]]
     yield "kind", [[(short_line(agent.kind, glyphs), None)]]
     yield "source", [[(short_line(agent.source, glyphs), None)]]
     if agent.description:
         yield "description", message(agent.description, None, glyphs, None, LINE_LIMIT)
-    yield "takes", _shape(form, agent.input, glyphs)
+    yield "takes", _shape(Form(agent.input), agent.input, glyphs)
     yield "gives", _shape(Form(agent.output), agent.output, glyphs)
-    words = ["trodo", "runs", "start", short_line(agent.id, glyphs)]
-    if form.example not in ("", "{}"):
-        words += ["--input", form.example]
-    yield "start it", [[(shlex.join(words), "accent")]]
 
 
 def _shape(form: Form, schema: dict[str, Any], glyphs: Glyphs) -> list[Line]:

@@ -150,5 +150,5 @@ def _skeleton(part: Any, schema: Schema, depth: int) -> Any:
     properties, required = shape.get("properties", {}), shape.get("required", [])
     if not depth or not isinstance(properties, dict):
         return {}
-    wanted = [name for name in properties if name in required][:MAX_FIELDS]
+    wanted = [name for name in properties if name in required]
     return {name: _skeleton(properties[name], schema, depth - 1) for name in wanted}

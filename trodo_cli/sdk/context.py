@@ -86,9 +86,6 @@ class Others(Protocol):
     def outer_place(self) -> Place | None:
         """Where the code at hand stands when it is inside no span and no run of ours."""
 
-    def around(self) -> frozenset[object] | None:
-        """All that the code at hand is in; a model call among them is known to `Calls` by the same."""
-
 
 _others: Others | None = None
 
@@ -125,8 +122,7 @@ async def calls_over() -> None:
     """
     place = here()
     asked = [run for run in runs_around(place) if run.cancel is not None]
-    around = {*places(place), *(_others.around() or () if _others is not None else ())}
-    if asked and not any(one in asked[-1].calls for one in around):
+    if asked and not any(one in asked[-1].calls for one in places(place)):
         await asked[-1].calls.over()
 
 

@@ -2,7 +2,6 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
@@ -12,7 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
 from trodo_cli.model.event import Event, SpanEnd, SpanStart
 from trodo_cli.model.span import Span
-from trodo_cli.sdk.context import ActiveRun, Place, current, here, runs_around, use_others
+from trodo_cli.sdk.context import ActiveRun, Place, current, use_others
 from trodo_cli.sdk.open_trace import OpenTrace
 from trodo_cli.sdk.otel_span import otlp_span
 from trodo_cli.sdk.recorder import quietly, recorder
@@ -40,10 +39,6 @@ class Home(NamedTuple):
     """Our own span around it when it began."""
     is_placed: bool
     """Whether it is inside a run of ours, which lives without it."""
-    above_id: str | None
-    """The span of OpenTelemetry around it."""
-    held: Sequence[ActiveRun] = ()
-    """The runs that wait for this model call before they stop."""
 
 
 @dataclass(slots=True, eq=False)
@@ -85,14 +80,10 @@ class RunProcessor(SpanProcessor):
             is_root = trace_id not in self._runs and (parent is None or not parent.is_remote)
             otlp = otlp_span(span, home.parent_id)
             begun, news = begun_span(otlp), None
-            if begun.kind == "model":
-                home = home._replace(held=runs_around(here()))
             _keep(self._runs, trace_id, home.run_id)
             _keep(self._homes, span_id, home)
             if not home.is_placed:
                 news = self._opened(home.run_id, span_id if is_root else None).begin(otlp, begun)
-        for run in home.held:
-            run.calls.begin(span_id)
         _record(news)
         _record(SpanStart(run_id=home.run_id, span=begun))
 
@@ -103,8 +94,6 @@ class RunProcessor(SpanProcessor):
             home = self._homes.pop(span_id, None)
         if home is None:
             return
-        for run in home.held:
-            run.calls.end(span_id)
         otlp = otlp_span(span, home.parent_id)
         ended = ended_span(otlp)
         _record(SpanEnd(run_id=home.run_id, span=ended))
@@ -125,16 +114,6 @@ class RunProcessor(SpanProcessor):
         run = recorder().runs.get(home.run_id) if home is not None else None
         return None if run is None else OuterPlace(run, span_id)
 
-    @quietly
-    def around(self) -> frozenset[object]:
-        span_id, home = self._at_hand()
-        found: set[object] = set()
-        while home is not None and span_id not in found:
-            found.add(span_id)
-            span_id = home.above_id or ""
-            home = self._homes.get(span_id)
-        return frozenset(found)
-
     def _at_hand(self) -> tuple[str, Home | None]:
         """The span of OpenTelemetry that the code at hand is in."""
         _, span_id = _ids(trace.get_current_span().get_span_context())
@@ -149,12 +128,12 @@ class RunProcessor(SpanProcessor):
         parent = self._homes.get(parent_id or "")
         if place is None:
             run_id = parent.run_id if parent else self._runs.get(trace_id, trace_id)
-            return Home(run_id, parent_id, None, parent is not None and parent.is_placed, parent_id)
+            return Home(run_id, parent_id, None, parent is not None and parent.is_placed)
         is_inner = parent is not None and (parent.run_id, parent.place_span_id) == (
             place.run.id,
             place.span_id,
         )
-        return Home(place.run.id, parent_id if is_inner else place.span_id, place.span_id, True, parent_id)
+        return Home(place.run.id, parent_id if is_inner else place.span_id, place.span_id, True)
 
     def _opened(self, run_id: str, root_id: str | None) -> OpenTrace:
         found = self._traces.get(run_id)

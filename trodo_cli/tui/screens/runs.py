@@ -189,9 +189,11 @@ class RunsScreen(Screen[None]):
         self.summary.show_question(self._filter, with_those_below=not self._wanted.roots_only)
 
     def on_filter_bar_asked(self, message: FilterBar.Asked) -> None:
+        """Until the answer is there nothing is listed: no key may act on what the filter leaves out."""
         self._filter = message.text
         self.runs.focus()
-        self.runs.action_first()
+        self.runs.nothing = []
+        self.runs.show([])
         self._ask_anew(read_filter(self._filter, roots_only=self._wanted.roots_only))
 
     def on_filter_bar_left(self) -> None:

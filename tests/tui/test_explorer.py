@@ -152,7 +152,7 @@ def test_what_is_typed_at_once_goes_where_it_would_have_gone_one_by_one() -> Non
         await it.shows("reader", "completed")
         await it.no_longer_shows("live-agent")
         it.burst("enter")
-        await it.shows("✓ completed  reader")
+        await it.shows("✓ completed  reader", "Overview")
         (stopped,) = [one for one in it.client.runs.list().rows if one.cancel]
         assert (stopped.agent, stopped.cancel and stopped.cancel.reason) == ("live-agent", "cannot wait")
 

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from rich.console import RenderableType
 from rich.text import Text
 from textual import events
 from textual.app import App, SystemCommand
@@ -217,6 +218,10 @@ class Explorer(App[None]):
     def action_interrupt(self) -> None:
         """Leave as ctrl-c does elsewhere."""
         self._leave(signal.SIGINT)
+
+    def exit(self, result: None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
+        self._keyboard.close()
+        super().exit(result, return_code, message)
 
     def _leave(self, number: signal.Signals) -> None:
         self.exit(return_code=_SIGNALLED + number)

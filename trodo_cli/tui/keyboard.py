@@ -22,6 +22,11 @@ class Keyboard:
         self._app, self._hear = app, hear
         self._waiting: deque[Event] = deque()
         self._is_at_work = False
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Look at nothing any more: what is typed behind the key that leaves finds no screen."""
+        self._is_closed = True
 
     async def take(self, event: Event) -> None:
         """Take something typed; called by the app as it comes."""
@@ -31,7 +36,7 @@ class Keyboard:
             await self._next()
 
     async def _next(self) -> None:
-        if not self._waiting:
+        if self._is_closed or not self._waiting:
             self._is_at_work = False
             return
         path = list((self._app.focused or self._app.screen).ancestors_with_self)

@@ -81,18 +81,14 @@ def _first_count(flat: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
     return None
 
 
-_COUNT_BITS = 60
-"""A larger number is no count; sums of some of them still fit into 64 bits."""
-
-
 def whole_number(value: Any) -> int | None:
     """A count as it was reported: a number, or digits in a text; None for anything else, also below zero."""
     if type(value) is int:
-        return value if value >> _COUNT_BITS == 0 else None
+        return value if value >> 63 == 0 else None
     if isinstance(value, bool) or not isinstance(value, float | str):
         return None
     try:
         count = int(value)
     except (ValueError, OverflowError):
         return None
-    return count if count >> _COUNT_BITS == 0 else None
+    return count if 0 <= count < 2**63 else None
